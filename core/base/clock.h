@@ -1,0 +1,13 @@
+/* clock.h - monotonic time: deadlines, timings, progress. Never the wall clock. */
+#ifndef CLOCK_H
+#define CLOCK_H
+
+#include <stdint.h>
+
+/* Nanoseconds since an arbitrary start (CLOCK_MONOTONIC). Any thread. */
+uint64_t clock_now_ns(void);
+
+/* CPU time of the calling thread in nanoseconds; for benchmarks. */
+uint64_t clock_thread_cpu_ns(void);
+
+#endif

@@ -1,0 +1,21 @@
+/* math.h - transcendental functions that give the same bits on every machine.
+ *
+ * libm picks code by CPU, so whatever can reach a sample (schedules, mixture, generator,
+ * embeddings, activations) comes from here. Only + - * / sqrt, rint, comparisons and written-out
+ * fma are used; no contraction, no tables that depend on the machine. Errors are given per
+ * function against correctly rounded results. NaN in gives NaN out. Any thread. */
+#ifndef CORE_BASE_MATH_H
+#define CORE_BASE_MATH_H
+
+/* Double precision; at most 1 ulp (sin, cos: for |x| <= 2^30). */
+double math_exp(double x);
+double math_expm1(double x);
+double math_log(double x);
+double math_log1p(double x);
+double math_sin(double x);
+double math_cos(double x);
+double math_pow(double x, double y); /* x > 0; at most 4 ulp */
+double math_erf(double x);           /* absolute error at most 1e-15 */
+double math_tanh(double x);
+
+#endif

@@ -1,0 +1,109 @@
+/* schedule.h - the noise of a model that was trained on a table of betas.
+ *
+ * As diffusers' DDPMScheduler and DDIMScheduler hold it. `alpha_bar` is the exact table in double;
+ * `alpha_bar_parity` is rounded where diffusers rounds (beta and 1-beta to float32, the product in
+ * double, each entry to float32): the samplers that diffusers has use it, and then a step agrees
+ * with diffusers to 2e-6. Timesteps count from 0. Immutable after schedule_init; any thread. */
+#ifndef SCHEDULE_H
+#define SCHEDULE_H
+
+#include "core/base/error.h"
+#include "core/diffusion/prediction.h"
+
+#include <stddef.h>
+
+#define SCHEDULE_TIMESTEPS_MAX 100000
+
+/* Constant, name in scheduler_config.json. */
+#define BETA_SCHEDULES(X)                                                                          \
+    X(LINEAR, "linear")                                                                            \
+    X(SCALED_LINEAR, "scaled_linear")                                                              \
+    X(SQUAREDCOS_CAP_V2, "squaredcos_cap_v2")                                                      \
+    X(SIGMOID, "sigmoid")                                                                          \
+    X(LAPLACE, "laplace")                                                                          \
+    X(EXP, "exp")                                                                                  \
+    X(CONST, "const")                                                                              \
+    X(JSD, "jsd")
+
+#define SPACINGS(X)                                                                                \
+    X(LEADING, "leading")                                                                          \
+    X(LINSPACE, "linspace")                                                                        \
+    X(TRAILING, "trailing")
+
+#define VARIANCE_TYPES(X)                                                                          \
+    X(FIXED_SMALL, "fixed_small")                                                                  \
+    X(FIXED_SMALL_LOG, "fixed_small_log")                                                          \
+    X(FIXED_LARGE, "fixed_large")                                                                  \
+    X(LEARNED, "learned")                                                                          \
+    X(LEARNED_RANGE, "learned_range")
+
+enum beta_schedule {
+#define X(code, name) BETA_##code,
+    BETA_SCHEDULES(X)
+#undef X
+};
+enum spacing {
+#define X(code, name) SPACING_##code,
+    SPACINGS(X)
+#undef X
+};
+enum variance_type {
+#define X(code, name) VARIANCE_##code,
+    VARIANCE_TYPES(X)
+#undef X
+};
+
+/* Index in the table of that name, or -1. */
+int beta_schedule_find(const char *name);
+int spacing_find(const char *name);
+int variance_type_find(const char *name);
+const char *spacing_name(enum spacing spacing);
+const char *variance_type_name(enum variance_type type);
+
+/* scheduler_config.json as read (core/model/scheduler_config.c), class defaults filled in. */
+struct schedule_config {
+    const char *class_name; /* static string: "DDPMScheduler" or "DDIMScheduler" */
+    const char *sampler;    /* static string: the sampler when none is asked for */
+    size_t timesteps;       /* T, 2..SCHEDULE_TIMESTEPS_MAX */
+    double beta_start, beta_end;
+    enum beta_schedule beta_schedule;
+    double *trained_betas; /* T numbers in [0,1), or NULL; borrowed: schedule_init copies nothing of
+                              it */
+    bool rescale_betas_zero_snr;
+    enum head head; /* prediction_type */
+    enum variance_type variance_type;
+    enum spacing spacing; /* timestep_spacing */
+    int steps_offset;
+    bool set_alpha_to_one;
+    bool clip_sample;
+    double clip_sample_range;
+    bool thresholding;
+    double dynamic_thresholding_ratio, sample_max_value;
+};
+
+/* The defaults of DDPMScheduler and DDIMScheduler, which agree wherever both have the key. */
+struct schedule_config schedule_config_default(void);
+
+struct schedule {
+    struct schedule_config config; /* trained_betas is NULL here */
+    double *beta;                  /* T, exact, after the zero-SNR rescale; owned */
+    double *alpha_bar;             /* T, exact; owned */
+    double *alpha_bar_parity;      /* T; owned */
+};
+
+/* INVALID (a range, betas outside [0,1), zero SNR with an epsilon head), NO_MEMORY. The text
+ * names the key. */
+MUST_CHECK bool schedule_init(struct schedule *schedule, const struct schedule_config *config,
+                              struct error *error);
+void schedule_finish(struct schedule *schedule);
+
+/* Nats between q(x_T | x_0) and N(0, I) for data with E[x_0.x_0] = energy in `dim` dimensions. */
+double schedule_prior_kl(const struct schedule *schedule, size_t dim, double energy);
+
+/* The n timesteps of DDPM, DDIM and PNDM, descending, exactly n of them, as NumPy rounds them in
+ * diffusers (samplers: half to even, trailing rint(T + i d)). 1 <= n <= T. Entries may be out of
+ * 0..T-1 when steps_offset pushes them: INVALID then. */
+MUST_CHECK bool schedule_timesteps(const struct schedule *schedule, enum spacing spacing, size_t n,
+                                   int *timesteps, struct error *error);
+
+#endif

@@ -1,0 +1,119 @@
+/* engine.h - runs the reverse process for many requests at once.
+ *
+ * A request is n rows. Rows of any requests of one model, at any timestep, class, guidance and
+ * sampler, share one forward: a tick picks a model, evaluates all its rows in flight (a guided row
+ * takes two places), advances each by its sampler; rows that are done leave and waiting rows join,
+ * at every tick. A row that starts fills a slot: x, input, state, generator live there.
+ *
+ * Threads: the engine has one thread of its own, which owns the gang. engine_submit and
+ * engine_collect are called from one other thread (the loop); the doorbell is rung from the
+ * engine's thread whenever engine_collect has something to give. They meet in the queue, the
+ * mailbox and a request's atomics, nowhere else; no lock is held across a callback or a kernel. */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include "core/base/error.h"
+#include "core/diffusion/sampler.h"
+#include "core/model/catalog.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Borrowed from the submitter from engine_submit until engine_collect returns it. */
+struct request {
+    /* Set by the submitter, not changed after engine_submit. */
+    const struct model *model;
+    const struct plan *plan;
+    size_t n;
+    const uint32_t *seeds; /* n */
+    const int32_t *labels; /* n; -1: no class, answered by class_input.null_label */
+    const float *guidance; /* n; 1: one evaluation of the labelled run */
+    float *x;              /* n * plan->dim: the results, C,H,W */
+    void (*finish)(struct request *request); /* on a worker once all rows are done and error.code
+                                                is ERROR_NONE: encodes; may set error */
+
+    /* Read and written by both sides. */
+    atomic_bool cancelled;          /* set by the submitter: rows leave at the next tick */
+    atomic_size_t evaluations_done; /* over all rows: progress */
+
+    /* Set by the engine before the request is collected. */
+    struct error error; /* code ERROR_NONE: all rows are done and finish has run */
+    uint64_t submitted_ns, started_ns, sampled_ns, finished_ns;
+    uint64_t ticks, places; /* mean batch = places / ticks over the ticks it took part in */
+
+    /* The engine's own. */
+    struct request *next;
+    size_t rows_started, rows_left;
+};
+
+struct engine_options {
+    unsigned threads;                /* workers of the gang, the engine's thread included */
+    size_t image_slots;              /* rows of an image model in flight at once */
+    size_t point_slots;              /* likewise for point models; at most 4096 */
+    size_t queue_requests;           /* waiting and running; more are refused */
+    double queue_seconds;            /* predicted backlog; more is refused */
+    void (*doorbell)(void *context); /* from the engine's thread; must not block */
+    void *doorbell_context;
+};
+
+struct engine;
+
+/* Allocates slots and workspaces for the largest batch of every model, starts the threads and
+ * measures each model's seconds per step. The catalog must outlive the engine. */
+struct engine *engine_create(const struct engine_options *options, const struct catalog *catalog,
+                             struct error *error);
+
+/* Cancels what is left (each is collected with CANCELLED by engine_collect afterwards, which stays
+ * callable until engine_destroy) and joins the threads. */
+void engine_stop(struct engine *engine);
+void engine_destroy(struct engine *engine);
+
+/* Takes the request into the queue. QUEUE_FULL otherwise. */
+MUST_CHECK bool engine_submit(struct engine *engine, struct request *request, struct error *error);
+
+/* All requests that ended since the last call, linked by `next`, or NULL. */
+struct request *engine_collect(struct engine *engine);
+
+/* Predicted seconds of a request of `rows` rows with `evaluations` places each, alone. */
+double engine_predict_seconds(const struct engine *engine, const struct model *model, size_t rows,
+                              size_t evaluations);
+
+/* Predicted seconds until everything accepted so far is done. Any thread. */
+double engine_backlog_seconds(const struct engine *engine);
+
+/* True while no tick has taken longer than max(30 s, 20 x its predicted time). Any thread. */
+bool engine_alive(const struct engine *engine);
+
+/* Calibrated at start: milliseconds of one forward of `places` places, and the sizes measured. */
+#define ENGINE_CALIBRATIONS 3
+struct engine_calibration {
+    size_t places[ENGINE_CALIBRATIONS]; /* 1, 4, 16; 0 = not measured */
+    double milliseconds[ENGINE_CALIBRATIONS];
+};
+struct engine_calibration engine_calibration(const struct engine *engine,
+                                             const struct model *model);
+
+/* Counters since the start. Any thread; each number is read atomically. */
+#define ENGINE_BATCH_BUCKETS 13 /* 1 2 4 … 4096 places, last +Inf */
+#define ENGINE_TIME_BUCKETS  16 /* upper bounds ENGINE_TIME_BOUNDS, last +Inf */
+extern const double ENGINE_TIME_BOUNDS[ENGINE_TIME_BUCKETS - 1]; /* seconds */
+struct engine_model_stats {
+    uint64_t steps;                    /* forwards */
+    uint64_t row_steps[8], samples[8]; /* by sampler_at index */
+    uint64_t step_buckets[ENGINE_TIME_BUCKETS];
+    double step_seconds;
+};
+struct engine_stats {
+    uint64_t batch_buckets[ENGINE_BATCH_BUCKETS], batch_places; /* histogram of places per step */
+    uint64_t queue_buckets[ENGINE_TIME_BUCKETS];
+    double queue_seconds;
+    size_t rows_waiting, rows_running, requests;
+    uint64_t cancelled_queued, cancelled_running; /* requests, by phase */
+    uint64_t wasted_row_steps;                    /* done for requests that were then cancelled */
+};
+void engine_stats(const struct engine *engine, struct engine_stats *stats);
+void engine_model_stats(const struct engine *engine, const struct model *model,
+                        struct engine_model_stats *stats);
+
+#endif

@@ -1,0 +1,29 @@
+/* backend.h - which code does the arithmetic: one row per backend.
+ *
+ * To add a backend: write kernels_NAME.c and its row in BACKENDS (backend.c). */
+#ifndef BACKEND_H
+#define BACKEND_H
+
+#include "core/base/error.h"
+
+#include <stddef.h>
+
+struct kernels; /* core/nn/kernels.h: the table of functions */
+
+struct backend {
+    const char *name; /* "openblas", "portable" */
+    const struct kernels *kernels;
+    /* Start-up checks, once, before any model is loaded: the right library variant, results
+     * against a plain loop, the CPU's features. IO or INVALID, with the sentence that helps. */
+    bool (*start)(struct error *error);
+    /* The numerics contract as answers name it: "portable-0.1.0", "openblas-<core>-<version>". */
+    const char *(*contract)(void);
+    /* One line for /version and benchmarks: library, core name, compiled variant. */
+    const char *(*details)(void);
+};
+
+/* NULL name: the fastest that this machine can run. NULL when there is none of that name. */
+const struct backend *backend_find(const char *name);
+const struct backend *backend_at(size_t index); /* NULL past the end */
+
+#endif
