@@ -1,64 +1,81 @@
 # denoised: inference daemon for diffusion models.
-#   make            the daemon at ./denoised         make demo    set up, run, show pictures
-#   make test       set up and pass all tests        make lint    formatting, clang-tidy
+#   make          the daemon at ./denoised        make demo     set up, run, show pictures
+#   make test     set up and pass all tests       make golden GOLDEN=DIR   golden data alone
+#   make lint     form, layers, clang-tidy        make bench    speed; make bench-peers: beside others
 # Variants: make SAN=address,undefined test, make SAN=thread test. Objects go to build/VARIANT.
-SAN    ?=
-PREFIX ?= /usr/local
-GOLDEN ?= tests/golden
-ARGS   ?=
-comma  := ,
+SAN     ?=
+PREFIX  ?= /usr/local
+DESTDIR ?=
+GOLDEN  ?= tests/golden
+ARGS    ?=
+PARTS   ?=
+comma   := ,
 VARIANT := $(if $(SAN),$(subst $(comma),-,$(SAN)),release)
-BUILD  ?= build/$(VARIANT)
-BLAS   := /usr/lib/x86_64-linux-gnu/openblas-pthread
+BUILD   ?= build/$(VARIANT)
+BLAS    := /usr/lib/x86_64-linux-gnu/openblas-pthread
 
 WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wdouble-promotion -Wstrict-prototypes \
         -Wmissing-prototypes -Wcast-qual -Wformat=2 -Wvla -Wundef -Wnull-dereference -Wswitch-enum \
         -Wimplicit-fallthrough
-CFLAGS  ?= -O2 -g
-FLAGS   := -std=c11 -D_GNU_SOURCE -I. -isystem /usr/include/x86_64-linux-gnu/openblas-pthread -MMD -MP -pthread \
-           -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN) $(if $(SAN),-O1 -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-LDFLAGS += -pthread -Wl,-rpath,$(BLAS) -L$(BLAS) $(if $(SAN),-fsanitize=$(SAN))
-LDLIBS  := -lmicrohttpd -luv -lcjson -lopenblas -lnettle -lz -lm
+CFLAGS ?= -O2 -g
+SANITIZE := $(if $(SAN),-O1 -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+FLAGS  := -std=c11 -D_GNU_SOURCE -I. -isystem /usr/include/x86_64-linux-gnu/openblas-pthread -MMD -MP \
+          -pthread -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN)
+LINK   := -pthread -L$(BLAS) -Wl,-rpath,$(BLAS) $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+LDLIBS := -lmicrohttpd -luv -lcjson -lopenblas -lnettle -lz -lm
 
 # Compiled twice, for the baseline and with FMA instructions: one source, the same bits.
 TWICE := core/nn/kernels_portable.c core/base/rng_normal.c
-WEB   := clients/web/index.html clients/web/page.js clients/web/page.css
+WEB   := $(wildcard clients/web/*.html clients/web/*.js clients/web/*.css)
 
-CORE   := $(wildcard core/*/*.c proto/*.c)
-SERVER := $(filter-out server/main.c,$(wildcard server/*.c))
 OBJ     = $(patsubst %.c,$(BUILD)/%.o,$(1))
-LIB    := $(BUILD)/libdenoised.a
-TESTS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
+SOURCES := $(wildcard core/*/*.c proto/*.c) $(filter-out server/main.c,$(wildcard server/*.c))
+LIB     := $(BUILD)/libdenoised.a
+TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
+SUPPORT := $(call OBJ,$(wildcard tests/support/*.c))
 GOLDENS := $(call OBJ,$(wildcard tests/golden/*.c))
 
 all: denoised
 denoised: $(BUILD)/denoised
 	ln -sf $< $@
 $(BUILD)/denoised: $(BUILD)/server/main.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(LIB): $(call OBJ,$(CORE) $(SERVER)) $(patsubst %.c,$(BUILD)/%.fma.o,$(TWICE)) $(BUILD)/web.o
+	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
+$(LIB): $(call OBJ,$(SOURCES)) $(patsubst %.c,$(BUILD)/%.fma.o,$(TWICE)) $(BUILD)/web.o
 	rm -f $@ && $(AR) rcs $@ $^
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(SUPPORT) $(LIB)
+	$(CC) -o $@ $^ $(LINK) $(LDLIBS) -lcmocka
 $(BUILD)/golden: $(GOLDENS) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
+$(BUILD)/core/nn/%.o: OPTIMISE := -O3
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CFLAGS) -c -o $@ $<
+	$(CC) $(FLAGS) $(CFLAGS) $(OPTIMISE) $(SANITIZE) -c -o $@ $<
 $(BUILD)/%.fma.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CFLAGS) -mavx2 -mfma -DFMA_BUILD -c -o $@ $<
-$(BUILD)/core/nn/%.o: CFLAGS += -O3
+	$(CC) $(FLAGS) $(CFLAGS) -O3 $(SANITIZE) -mavx2 -mfma -DFMA_BUILD -c -o $@ $<
 $(BUILD)/web.o: $(WEB)
 	@mkdir -p $(@D)
-	ld -r -b binary -z noexecstack -o $@ $(WEB)
+	ld -r -b binary -z noexecstack -o $@ $^
 
-unit: $(TESTS)
-	@for test in $(TESTS); do $$test || exit 1; done
-golden: $(BUILD)/golden
+test: packages-test
+	+$(MAKE) --no-print-directory check
+check: $(BUILD)/denoised $(TESTS) $(BUILD)/golden
+	tests/run.py $(BUILD) $(PARTS)
+golden: packages-build
+	+$(MAKE) --no-print-directory $(BUILD)/golden
 	$(BUILD)/golden $(GOLDEN)
+lint: layers
+	tests/lint/sizes.py
+	clang-format-14 --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	git ls-files '*.c' | xargs -P 2 -n 6 clang-tidy-14 --quiet -- $(filter-out -MMD -MP,$(FLAGS)) 2>&1 | \
+	    grep -vE 'warnings? generated|^Suppressed|^Use -header' ; test $${PIPESTATUS[1]} -eq 0
+lint: SHELL := /bin/bash
+layers:
+	tests/lint/layers.py
+packages-build packages-test packages-lint: packages-%:
+	@deploy/install-packages.sh $*
 clean:
 	rm -rf build denoised
-.PHONY: all unit golden clean
+.PHONY: all test check golden lint layers clean packages-build packages-test packages-lint
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
