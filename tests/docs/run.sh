@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Runs the README as a newcomer would paste it: every shell block, in order. The demo stops by
+# itself here, and the block that runs the tests is left to who called this.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+blocks=$(mktemp -d)
+trap 'rm -rf "$blocks"; kill $(jobs -p) 2>/dev/null || true' EXIT
+
+awk -v dir="$blocks" '
+    /^```sh$/ { open = 1; count++; file = sprintf("%s/%02d.sh", dir, count); next }
+    /^```$/   { open = 0 }
+    open      { print > file }' README.md
+
+setup() { grep -lE 'make demo$' "$blocks"/*.sh; }
+tests() { grep -lE 'make test$' "$blocks"/*.sh; }
+
+echo "== $(cat "$(setup)")"
+ARGS=--once bash -e "$(setup)"
+for block in "$blocks"/*.sh; do
+    [ "$block" = "$(setup)" ] || [ "$block" = "$(tests)" ] || cat "$block"
+done >"$blocks/session"
+echo "== the other blocks, as one session"
+cat "$blocks/session"
+timeout 300 bash -e "$blocks/session"
+./denoised options --markdown | diff - <(awk '/^<!-- options -->$/ {p = 1; next} /^<!-- end of options -->$/ {p = 0} p' README.md) \
+    || { echo "README.md: the option table differs from the code's: paste \`denoised options --markdown\`"; exit 1; }
