@@ -60,6 +60,7 @@ struct folder;
 
 struct family {
     const char *name; /* config.json's _class_name */
+    bool weightless;  /* everything is in config.json: no weights file is looked for */
     /* Reads config and weights from the folder and prepares them for the backend: fills network,
      * shape, class_input, weight_bytes. BAD_MODEL names file, key or tensor, rule. */
     bool (*open)(struct model *model, struct folder *folder, const struct backend *backend,
@@ -84,11 +85,14 @@ struct model {
     struct schedule schedule;
     uint64_t weight_bytes; /* of prepared weights in memory */
     double load_seconds;
+    char **warnings; /* of loading, a sentence each, for the log; owned */
+    size_t warning_count;
     void *network; /* the family's own */
 };
 
 /* Loads one model folder (core/model/folder.h has the rules). `path` is trusted: the operator's.
- * NULL with BAD_MODEL (the text names file, tensor or key, and rule), IO, NO_MEMORY. */
+ * Sets the calling thread's float mode (gang_float_mode). NULL with BAD_MODEL (the text names file,
+ * tensor or key, and rule), IO, NO_MEMORY. */
 struct model *model_open(const char *path, const struct backend *backend, struct error *error);
 void model_close(struct model *model);
 

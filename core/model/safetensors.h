@@ -26,9 +26,11 @@ struct tensor {
 
 struct safetensors {
     int descriptor; /* owned; -1 when closed */
+    char *name;     /* for messages; owned */
     uint64_t data_offset, file_size;
     size_t count;
-    struct tensor *tensors; /* in file order; owned */
+    struct tensor *tensors;  /* in the order of the header; owned */
+    struct tensor **by_name; /* sorted; owned */
 };
 
 /* `descriptor` is taken over (closed on failure too) and must be a regular file. `name` is for
