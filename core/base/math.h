@@ -7,14 +7,17 @@
 #ifndef CORE_BASE_MATH_H
 #define CORE_BASE_MATH_H
 
-/* Double precision; at most 1 ulp (sin, cos: for |x| <= 2^30). */
+/* Double precision; at most 1 ulp (sin, cos: for |x| <= 2^30; beyond, the angle is taken modulo
+ * the double next to 2 pi, and the error grows). In exp, log, log1p and pow a denormal argument
+ * counts as zero and a result below the least normal number is zero, so that bits do not depend
+ * on the thread's float mode; elsewhere denormals follow that mode. Zeros may lose their sign. */
 double math_exp(double x);
 double math_expm1(double x);
 double math_log(double x);
 double math_log1p(double x);
 double math_sin(double x);
 double math_cos(double x);
-double math_pow(double x, double y); /* x > 0; at most 4 ulp */
+double math_pow(double x, double y); /* x >= 0, else NaN */
 double math_erf(double x);           /* absolute error at most 1e-15 */
 double math_tanh(double x);
 
