@@ -8,7 +8,7 @@
 #define CORE_BASE_MATH_H
 
 /* Double precision; at most 1 ulp (sin, cos: for |x| <= 2^30; beyond, the angle is taken modulo
- * the double next to 2 pi, and the error grows). In exp, log, log1p and pow a denormal argument
+ * the double next to 2 pi, and the error grows). In exp, log and pow a denormal argument
  * counts as zero and a result below the least normal number is zero, so that bits do not depend
  * on the thread's float mode; elsewhere denormals follow that mode. Zeros may lose their sign. */
 double math_exp(double x);
