@@ -5,11 +5,12 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
 import { startDaemon } from "./daemon.js";
 
-const ROOT = resolve(import.meta.dirname, "../..");
+const ROOT = resolve(fileURLToPath(import.meta.url), "../../..");
 const SHOTS = join(ROOT, "build/browser");
 const WIDE = { width: 1280, height: 900 };
 const NARROW = { width: 390, height: 844 };
