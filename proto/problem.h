@@ -52,8 +52,8 @@ struct fault {
 struct problem {
     enum problem_code code;
     char detail[256];
-    struct fault faults[PROBLEM_FAULTS_MAX]; /* further ones are only counted */
-    size_t fault_count;
+    struct fault faults[PROBLEM_FAULTS_MAX];
+    size_t fault_count;   /* may be above PROBLEM_FAULTS_MAX: further ones are only counted */
     unsigned retry_after; /* seconds; 0 = no header */
 };
 
@@ -66,8 +66,13 @@ bool problem_set(struct problem *problem, enum problem_code code, const char *fo
 void problem_fault(struct problem *problem, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The problem that an error of the core stands for; its text becomes the detail of INTERNAL only
+ * for the log: what is sent says nothing about the machine. */
+void problem_of_error(struct problem *problem, const struct error *error);
+
 int problem_status(enum problem_code code);
 const char *problem_name(enum problem_code code);
+const char *problem_title(enum problem_code code);
 
 /* The body. Whatever came from the client inside a detail is cleaned of control characters. */
 void problem_json(const struct problem *problem, const char *request_id, struct buffer *out);

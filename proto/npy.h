@@ -1,0 +1,10 @@
+/* npy.h - the header of a NumPy array file, version 1.0, little-endian, C order. */
+#ifndef NPY_H
+#define NPY_H
+
+#include "core/base/buffer.h"
+
+/* `type` is "<f4" or "|u1"; the values follow, the writer's own business. 1 to 4 dimensions. */
+void npy_header(struct buffer *out, const char *type, const size_t *shape, size_t dimensions);
+
+#endif

@@ -1,0 +1,65 @@
+#include "proto/sample_inside.h"
+
+#include <stdio.h>
+
+#define SEEDS_SHOWN 64
+
+static double milliseconds(uint64_t from_ns, uint64_t to_ns)
+{
+    return to_ns > from_ns ? (double)(to_ns - from_ns) / 1e6 : 0.0;
+}
+
+struct sample_timing sample_timing(const struct request *request)
+{
+    return (struct sample_timing){
+        .queue_ms = milliseconds(request->submitted_ns, request->started_ns),
+        .denoise_ms = milliseconds(request->started_ns, request->sampled_ns),
+        .encode_ms = milliseconds(request->sampled_ns, request->finished_ns),
+        .mean_batch = request->ticks == 0 ? 0.0 : (double)request->places / (double)request->ticks};
+}
+
+static void seeds_header(struct answer *answer, const struct request *request)
+{
+    char text[SEEDS_SHOWN * 12] = "";
+    size_t length = 0;
+
+    for (size_t i = 0; i < request->n && i < SEEDS_SHOWN; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "%s%u", i == 0 ? "" : ",",
+                                   (unsigned)request->seeds[i]);
+    answer_header(answer, "X-Denoised-Seeds", "%s", text);
+}
+
+static void headers(struct answer *answer, const struct request *request)
+{
+    const struct sample_timing timing = sample_timing(request);
+
+    answer_header(answer, "X-Denoised-Model", "%s@sha256:%s", request->model->name,
+                  request->model->digest);
+    seeds_header(answer, request);
+    answer_header(answer, "Server-Timing", "queue;dur=%.3f, denoise;dur=%.3f, encode;dur=%.3f",
+                  timing.queue_ms, timing.denoise_ms, timing.encode_ms);
+}
+
+struct answer *sample_answer(struct sample *sample)
+{
+    struct answer *answer = &sample->answer;
+    struct request *request = &sample->request;
+    struct problem problem = {0};
+
+    if (answer->status != 0)
+        return answer;
+    if (request->error.code == ERROR_NONE && sample->format == FORMAT_JSON) {
+        sample_json_end(sample);
+        if (!buffer_ok(&answer->body))
+            (void)error_set(&request->error, ERROR_NO_MEMORY, "no memory for the answer");
+    }
+    if (request->error.code != ERROR_NONE) {
+        problem_of_error(&problem, &request->error);
+        answer_problem(answer, &problem, sample->id);
+        return answer;
+    }
+    answer->status = 200;
+    answer->media_type = sample_media_type(sample->format);
+    headers(answer, request);
+    return answer;
+}

@@ -1,0 +1,216 @@
+/* The fields `format` and `encoding`, and the Accept header: what an answer is made of. */
+#include "proto/sample_fields.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    const char *media_types[3]; /* the first is the answer's */
+} FORMATS[] = {
+    [FORMAT_PNG] = {"png", {"image/png"}},
+    [FORMAT_JSON] = {"json", {"application/json"}},
+    [FORMAT_NPY] = {"npy", {"application/x-npy", "application/octet-stream"}},
+};
+
+static const char *const ENCODINGS[] = {
+    [ENCODING_PNG] = "png", [ENCODING_F32] = "f32", [ENCODING_ARRAY] = "array", NULL};
+
+const char *sample_media_type(enum sample_format format)
+{
+    return FORMATS[format].media_types[0];
+}
+
+static bool has_picture(const struct model *model)
+{
+    const size_t channels = model->shape.channels;
+
+    return channels == 1 || (model->shape.is_points ? channels == 2 : channels == 3);
+}
+
+static bool works(const struct model *model, enum sample_format format)
+{
+    return format != FORMAT_PNG || model == NULL || has_picture(model);
+}
+
+static enum sample_format default_format(const struct model *model)
+{
+    return model->shape.is_points || !has_picture(model) ? FORMAT_JSON : FORMAT_PNG;
+}
+
+void sample_formats(const struct model *model, const char *names[FORMAT_NAMES])
+{
+    size_t count = 0;
+
+    for (enum sample_format format = FORMAT_PNG; format < FORMAT_NONE; format++)
+        if (works(model, format))
+            names[count++] = FORMATS[format].name;
+    names[count] = NULL;
+}
+
+/* One media range of an Accept header: RFC 9110, 12.5.1. */
+struct media_range {
+    char type[64]; /* lower case; "" when it is too long to be one of ours */
+    double quality;
+};
+
+/* Reads up to the next comma; false at the end. A quality that is none counts as 0: not asked for.
+ */
+static bool next_range(const char **cursor, struct media_range *range)
+{
+    const char *start = *cursor, *end, *quality;
+    size_t length = 0;
+
+    start += strspn(start, " \t,");
+    if (*start == '\0')
+        return false;
+    end = start + strcspn(start, ",");
+    for (; length < sizeof range->type - 1 && strchr(",; \t", start[length]) == NULL; length++)
+        range->type[length] = (char)tolower((unsigned char)start[length]);
+    range->type[strchr(",; \t", start[length]) == NULL ? 0 : length] = '\0';
+    range->quality = 1.0;
+    for (const char *part = start; (part = memchr(part, ';', (size_t)(end - part))) != NULL;) {
+        part++;
+        quality = part + strspn(part, " \t");
+        if (tolower((unsigned char)quality[0]) == 'q' && quality[1] == '=')
+            range->quality = isdigit((unsigned char)quality[2]) ? strtod(quality + 2, NULL) : 0.0;
+    }
+    *cursor = end;
+    return true;
+}
+
+/* How closely a range names a media type: 0 not at all, 1 by both stars, 2 by one, 3 fully. */
+static int closeness(const char *range, const char *media_type)
+{
+    const size_t kind = strcspn(media_type, "/") + 1;
+
+    if (strcmp(range, "*/*") == 0)
+        return 1;
+    if (strncmp(range, media_type, kind) != 0)
+        return 0;
+    if (strcmp(range + kind, "*") == 0)
+        return 2;
+    return strcmp(range + kind, media_type + kind) == 0 ? 3 : 0;
+}
+
+static double quality_of(const char *accept, const char *media_type)
+{
+    struct media_range range;
+    double quality = 0.0;
+    int closest = 0, close;
+
+    while (next_range(&accept, &range)) {
+        close = closeness(range.type, media_type);
+        if (close > closest) {
+            closest = close;
+            quality = range.quality;
+        }
+    }
+    return quality;
+}
+
+static double format_quality(const char *accept, enum sample_format format)
+{
+    double best = 0.0;
+
+    for (size_t i = 0; FORMATS[format].media_types[i] != NULL; i++) {
+        double quality = quality_of(accept, FORMATS[format].media_types[i]);
+
+        if (quality > best)
+            best = quality;
+    }
+    return best;
+}
+
+/* The one of the highest quality; among equals the model's usual one, then the table's order. */
+static enum sample_format format_by_accept(const char *accept, const struct model *model)
+{
+    enum sample_format best = default_format(model);
+    double best_quality = format_quality(accept, best);
+
+    for (enum sample_format format = FORMAT_PNG; format < FORMAT_NONE; format++) {
+        double quality = format_quality(accept, format);
+
+        if (works(model, format) && quality > best_quality) {
+            best = format;
+            best_quality = quality;
+        }
+    }
+    return best_quality > 0.0 ? best : FORMAT_NONE;
+}
+
+static enum sample_format format_named(const char *name)
+{
+    enum sample_format format = FORMAT_PNG;
+
+    while (strcmp(FORMATS[format].name, name) != 0)
+        format++;
+    return format;
+}
+
+void sample_format_read(struct sample_reading *reading, const struct sample_field *field,
+                        const struct cJSON *value)
+{
+    const struct model *model = reading->fields.model;
+    const char *accept = reading->accept;
+    const char *names[FORMAT_NAMES];
+    size_t index;
+
+    (void)field;
+    reading->fields.format = FORMAT_NONE;
+    if (value != NULL) {
+        sample_formats(model, names);
+        if (sample_choice(reading->problem, "/format", value, names, &index))
+            reading->fields.format = format_named(names[index]);
+    } else if (model != NULL) {
+        accept = accept == NULL || accept[strspn(accept, " \t,")] == '\0' ? "*/*" : accept;
+        reading->fields.format = format_by_accept(accept, model);
+    }
+}
+
+/* Which encodings a format of a model has, as a set of bits, and the usual one. */
+static unsigned encodings_of(const struct model *model, enum sample_format format,
+                             enum sample_encoding *usual)
+{
+    const bool points = model->shape.is_points;
+
+    *usual = ENCODING_PIXELS;
+    if (format == FORMAT_PNG)
+        return 0;
+    if (format == FORMAT_NPY) {
+        *usual = points ? ENCODING_F32 : ENCODING_PIXELS;
+        return 1u << ENCODING_F32;
+    }
+    *usual = points || !has_picture(model) ? ENCODING_ARRAY : ENCODING_PNG;
+    return 1u << ENCODING_F32 | 1u << ENCODING_ARRAY |
+           (*usual == ENCODING_PNG ? 1u << ENCODING_PNG : 0u);
+}
+
+void sample_encoding_read(struct sample_reading *reading, const struct sample_field *field,
+                          const struct cJSON *value)
+{
+    struct sample_fields *fields = &reading->fields;
+    const char *names[sizeof ENCODINGS / sizeof ENCODINGS[0]];
+    unsigned set = ~0u;
+    size_t count = 0, index;
+
+    (void)field;
+    if (fields->model != NULL && fields->format != FORMAT_NONE)
+        set = encodings_of(fields->model, fields->format, &fields->encoding);
+    if (value == NULL)
+        return;
+    if (set == 0) {
+        problem_fault(reading->problem, "/encoding",
+                      "goes with format json or npy; this answer is a PNG");
+        return;
+    }
+    for (size_t i = 0; ENCODINGS[i] != NULL; i++)
+        if ((set >> i & 1u) != 0)
+            names[count++] = ENCODINGS[i];
+    names[count] = NULL;
+    if (!sample_choice(reading->problem, "/encoding", value, names, &index))
+        return;
+    for (fields->encoding = ENCODING_PNG; strcmp(ENCODINGS[fields->encoding], names[index]) != 0;)
+        fields->encoding++;
+}

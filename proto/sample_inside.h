@@ -1,0 +1,50 @@
+/* sample_inside.h - what a sample is, and what its files do for one another.
+ *
+ * For the files sample_*.c only. */
+#ifndef SAMPLE_INSIDE_H
+#define SAMPLE_INSIDE_H
+
+#include "proto/sample_fields.h"
+
+/* One block: the arrays of the request and the texts follow the struct. */
+struct sample {
+    struct request request; /* first: sample_of() counts on it */
+    struct plan *plan;      /* owned */
+    struct answer answer;   /* filled by the finish function, on a worker */
+    enum sample_format format;
+    enum sample_encoding encoding;
+    double guidance; /* of the rows that have a class */
+    const char *contract, *backend, *id;
+    const char *tag; /* NULL: not given */
+};
+
+/* sample_resolve.c: from good fields to a request with its plan and its arrays. NULL with the
+ * problem. */
+struct sample *sample_resolve(const struct sample_fields *fields, const char *id,
+                              const struct sample_context *context, struct problem *problem);
+
+/* sample_params.c: "model", "params" as members of an open object. */
+void sample_model_json(const struct sample *sample, struct buffer *out);
+void sample_params_json(const struct sample *sample, struct buffer *out);
+void sample_class_json(const struct model *model, int32_t label, struct buffer *out);
+
+void sample_option_json(enum sampler_option option, double value, struct buffer *out);
+
+/* The two texts of a PNG: the recipe as JSON, and as A1111 writes it. */
+void sample_recipe_json(const struct sample *sample, struct buffer *out);
+void sample_recipe_text(const struct sample *sample, struct buffer *out);
+
+/* sample_encode.c: the request's finish function. */
+void sample_finish(struct request *request);
+
+/* sample_answer.c: of a request that has ended. */
+struct sample_timing {
+    double queue_ms, denoise_ms, encode_ms, mean_batch;
+};
+struct sample_timing sample_timing(const struct request *request);
+
+/* sample_json.c: the body up to its timing, and the rest of it. */
+MUST_CHECK bool sample_json(struct sample *sample, struct error *error);
+void sample_json_end(struct sample *sample);
+
+#endif

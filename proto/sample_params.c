@@ -1,0 +1,145 @@
+/* The recipe: everything that another run needs to make the same sample. */
+#include "proto/sample_inside.h"
+
+#include "proto/json_write.h"
+
+void sample_model_json(const struct sample *sample, struct buffer *out)
+{
+    const struct model *model = sample->request.model;
+
+    json_key(out, "model");
+    json_open(out, '{');
+    json_key(out, "name");
+    json_string(out, model->name);
+    json_key(out, "digest");
+    buffer_printf(out, "\"sha256:%s\"", model->digest);
+    json_close(out, '}');
+}
+
+void sample_class_json(const struct model *model, int32_t label, struct buffer *out)
+{
+    if (label < 0)
+        json_null(out);
+    else if ((size_t)label < model->class_input.name_count)
+        json_string(out, model->class_input.names[label]);
+    else
+        json_integer(out, label);
+}
+
+static bool some_class(const struct request *request)
+{
+    for (size_t i = 0; i < request->n; i++)
+        if (request->labels[i] >= 0)
+            return true;
+    return false;
+}
+
+static void classes_json(const struct request *request, struct buffer *out)
+{
+    json_key(out, "class");
+    if (!some_class(request)) {
+        json_null(out);
+        return;
+    }
+    json_open(out, '[');
+    for (size_t i = 0; i < request->n; i++)
+        sample_class_json(request->model, request->labels[i], out);
+    json_close(out, ']');
+}
+
+void sample_option_json(enum sampler_option option, double value, struct buffer *out)
+{
+    const struct option_description *description = option_describe(option);
+
+    if (description->type == OPTION_CHOICE)
+        json_string(out, description->choices[(size_t)value]);
+    else if (description->type == OPTION_BOOL)
+        json_bool(out, value != 0.0);
+    else
+        json_number(out, value);
+}
+
+static void options_json(const struct plan *plan, struct buffer *out)
+{
+    for (size_t i = 0; i < plan->sampler->option_count; i++) {
+        enum sampler_option option = plan->sampler->options[i];
+
+        json_key(out, option_describe(option)->name);
+        sample_option_json(option, plan->options.value[option], out);
+    }
+}
+
+void sample_params_json(const struct sample *sample, struct buffer *out)
+{
+    const struct request *request = &sample->request;
+
+    json_key(out, "params");
+    json_open(out, '{');
+    json_key(out, "n");
+    json_integer(out, (int64_t)request->n);
+    json_key(out, "seeds");
+    json_open(out, '[');
+    for (size_t i = 0; i < request->n; i++)
+        json_integer(out, request->seeds[i]);
+    json_close(out, ']');
+    json_key(out, "sampler");
+    json_string(out, request->plan->sampler->name);
+    json_key(out, "steps");
+    json_integer(out, (int64_t)request->plan->steps);
+    options_json(request->plan, out);
+    json_key(out, "guidance");
+    json_number(out, some_class(request) ? sample->guidance : 1.0);
+    classes_json(request, out);
+    if (sample->tag != NULL) {
+        json_key(out, "tag");
+        json_string(out, sample->tag);
+    }
+    json_close(out, '}');
+}
+
+void sample_recipe_json(const struct sample *sample, struct buffer *out)
+{
+    json_open(out, '{');
+    sample_model_json(sample, out);
+    sample_params_json(sample, out);
+    json_key(out, "numerics");
+    json_open(out, '{');
+    json_key(out, "contract");
+    json_string(out, sample->contract);
+    json_close(out, '}');
+    json_close(out, '}');
+    buffer_append(out, "", 1);
+}
+
+/* The class of the first row stands where A1111 has the prompt. */
+static void prompt_text(const struct request *request, struct buffer *out)
+{
+    const struct class_input *input = &request->model->class_input;
+    const int32_t label = request->labels[0];
+
+    if (label < 0)
+        buffer_text(out, request->model->name);
+    else if ((size_t)label < input->name_count)
+        buffer_text(out, input->names[label]);
+    else
+        buffer_printf(out, "class %d", (int)label);
+}
+
+void sample_recipe_text(const struct sample *sample, struct buffer *out)
+{
+    const struct request *request = &sample->request;
+    const struct model_shape *shape = &request->model->shape;
+    char guidance[32];
+
+    number_text((double)request->guidance[0], guidance);
+    prompt_text(request, out);
+    buffer_printf(out, "\nSteps: %zu, Sampler: %s, CFG scale: %s, Seed: %u", request->plan->steps,
+                  request->plan->sampler->name, guidance, (unsigned)request->seeds[0]);
+    if (!shape->is_points)
+        buffer_printf(out, ", Size: %zux%zu", shape->width, shape->height);
+    if (request->n > 1)
+        buffer_printf(out, ", Batch size: %zu", request->n);
+    buffer_printf(out, ", Model hash: %.12s, Model: %s", request->model->digest,
+                  request->model->name);
+    buffer_append(out, "", 1);
+}
