@@ -37,6 +37,9 @@ const struct option_description *option_describe(enum sampler_option option);
 /* OPTION_COUNT when there is none of that name. */
 enum sampler_option option_find(const char *name);
 
+/* In range, and whole unless it is a number; never NaN. */
+bool option_allows(enum sampler_option option, double value);
+
 struct option_values {
     bool given[OPTION_COUNT];
     double value[OPTION_COUNT];

@@ -38,6 +38,7 @@ struct plan {
     size_t output_dim;      /* floats the model answers: D, or 2 D with a learned variance */
     size_t state_floats;    /* of row.state */
     double start_scale;     /* init_noise_sigma: x = start_scale * randn(D) */
+    const char *warning;    /* a sentence about a plan that runs but cannot be meant, or NULL */
     struct plan_step *step; /* owned */
 };
 
@@ -54,6 +55,13 @@ struct plan_request {
  * NO_MEMORY. plan_destroy(NULL) does nothing. */
 struct plan *plan_create(const struct plan_request *request, struct error *error);
 void plan_destroy(struct plan *plan);
+
+struct row;
+
+/* The x_0, clipped as the step will have it, that `output` predicts for row->input: to be asked
+ * before the row is advanced. Uses row->scratch, draws nothing. */
+void plan_predicted_x0(const struct plan *plan, const struct row *row, const float *output,
+                       float *x_0);
 
 /* Where a row lives; the engine owns every array. */
 struct row {
@@ -78,6 +86,8 @@ struct sampler {
     size_t option_count;
     /* The default of one of its options for a model: the config's key, else its own. */
     double (*option_default)(const struct schedule *schedule, enum sampler_option option);
+    /* See sampler_refuses; NULL: it runs on every schedule. */
+    const char *(*refuses)(const struct schedule *schedule);
     /* Fills step, step_count, evaluations, state_floats, start_scale of a zeroed plan whose other
      * fields are set. `step` may be allocated before a refusal: plan_create frees it. */
     bool (*plan)(struct plan *plan, struct error *error);
@@ -99,6 +109,8 @@ SAMPLERS(SAMPLER_DECLARE)
 /* NULL when there is none of that name / past the end. */
 const struct sampler *sampler_find(const char *name);
 const struct sampler *sampler_at(size_t index);
+
+bool sampler_has_option(const struct sampler *sampler, enum sampler_option option);
 
 /* Why this sampler cannot run on that schedule, or NULL when it can: /models lists those. */
 const char *sampler_refuses(const struct sampler *sampler, const struct schedule *schedule);

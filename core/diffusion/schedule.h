@@ -100,6 +100,10 @@ void schedule_finish(struct schedule *schedule);
 /* Nats between q(x_T | x_0) and N(0, I) for data with E[x_0.x_0] = energy in `dim` dimensions. */
 double schedule_prior_kl(const struct schedule *schedule, size_t dim, double energy);
 
+/* INVALID unless 1 <= n <= T. */
+MUST_CHECK bool schedule_check_steps(const struct schedule *schedule, size_t n,
+                                     struct error *error);
+
 /* The n timesteps of DDPM, DDIM and PNDM, descending, exactly n of them, as NumPy rounds them in
  * diffusers (samplers: half to even, trailing rint(T + i d)). 1 <= n <= T. Entries may be out of
  * 0..T-1 when steps_offset pushes them: INVALID then. */

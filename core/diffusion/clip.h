@@ -1,0 +1,32 @@
+/* clip.h - keeping a predicted x_0 within what data can be, as the model's config says.
+ *
+ * clip_sample bounds it; thresholding (Saharia et al. 2022, section 2.3) bounds it by a quantile
+ * of the sample itself and divides by that bound. Thresholding wins when both are set. */
+#ifndef CLIP_H
+#define CLIP_H
+
+#include "core/diffusion/schedule.h"
+
+/* x_0 becomes scale * min(max(x_0, -limit), limit); limit is infinite where nothing is clipped. */
+struct clip {
+    double limit, scale;
+};
+
+/* x_0 = conversion of `x` and `output`, `dim` values each; `scratch` has room for as many and is
+ * used by thresholding only. */
+struct clip clip_for(const struct schedule_config *config, const struct conversion *conversion,
+                     const float *x, const float *output, size_t dim, float *scratch);
+
+/* The value at position ratio * (count - 1) of the sorted values, interpolated linearly, as
+ * torch.quantile gives it. The values are reordered; none may be NaN. */
+double clip_quantile(float *values, size_t count, double ratio);
+
+/* NaN stays NaN. */
+static inline double clip_value(const struct clip *clip, double x_0)
+{
+    const double above = x_0 < -clip->limit ? -clip->limit : x_0;
+
+    return above > clip->limit ? clip->limit : above;
+}
+
+#endif

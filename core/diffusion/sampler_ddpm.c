@@ -1,0 +1,159 @@
+/* DDPM (Ho et al. 2020, algorithm 2) on any sub-sequence of the timesteps, as diffusers'
+ * DDPMScheduler strides it: beta is 1 - alpha_bar_t / alpha_bar_p, where p is the next timestep of
+ * the list and alpha_bar_p is 1 after the last. */
+#include "core/base/math.h"
+#include "core/diffusion/update.h"
+
+#include <math.h>
+
+/* learned_range only: the logarithm of the deviation is noise + slope * v (Nichol & Dhariwal 2021,
+ * eq. 15; v is what the network says, -1..1). */
+enum { DDPM_SLOPE = UPDATE_COUNT };
+
+/* diffusers keeps the posterior variance and the logarithms of both bounds from -infinity. */
+#define VARIANCE_MIN 1e-20
+
+static void fixed_small(struct plan_step *step, double variance, double beta)
+{
+    (void)beta;
+    step->coefficient[UPDATE_NOISE] = sqrt(variance);
+}
+
+static void fixed_large(struct plan_step *step, double variance, double beta)
+{
+    (void)variance;
+    step->coefficient[UPDATE_NOISE] = sqrt(beta);
+}
+
+static void learned(struct plan_step *step, double variance, double beta)
+{
+    (void)step;
+    (void)variance;
+    (void)beta;
+}
+
+/* ln deviation = (f ln beta + (1 - f) ln variance) / 2 with f = (v + 1) / 2. */
+static void learned_range(struct plan_step *step, double variance, double beta)
+{
+    const double largest = math_log(fmax(beta, VARIANCE_MIN)), smallest = math_log(variance);
+
+    step->coefficient[UPDATE_NOISE] = (largest + smallest) / 4.0;
+    step->coefficient[DDPM_SLOPE] = (largest - smallest) / 4.0;
+}
+
+static void update_learned(struct row *row, const struct plan *plan, const float *output)
+{
+    const struct update update = update_for(row, plan, output);
+    const float *variance = output + plan->dim;
+
+    rng_randn(&row->rng, row->noise, plan->dim);
+    for (size_t i = 0; i < plan->dim; i++)
+        row->x[i] = (float)(update_mean(&update, (double)row->x[i], (double)output[i]) +
+                            sqrt((double)variance[i]) * (double)row->noise[i]);
+}
+
+static void update_learned_range(struct row *row, const struct plan *plan, const float *output)
+{
+    const struct update update = update_for(row, plan, output);
+    const double slope = plan->step[row->step].coefficient[DDPM_SLOPE];
+    const float *v = output + plan->dim;
+
+    rng_randn(&row->rng, row->noise, plan->dim);
+    for (size_t i = 0; i < plan->dim; i++)
+        row->x[i] = (float)(update_mean(&update, (double)row->x[i], (double)output[i]) +
+                            math_exp(update.noise + slope * (double)v[i]) * (double)row->noise[i]);
+}
+
+static const struct {
+    bool is_learned; /* the network answers it, behind its output proper */
+    void (*deviation)(struct plan_step *step, double variance, double beta);
+    void (*update)(struct row *row, const struct plan *plan, const float *output);
+} variances[] = {
+    [VARIANCE_FIXED_SMALL] = {false, fixed_small, update_with_noise},
+    [VARIANCE_FIXED_SMALL_LOG] = {false, fixed_small, update_with_noise},
+    [VARIANCE_FIXED_LARGE] = {false, fixed_large, update_with_noise},
+    [VARIANCE_LEARNED] = {true, learned, update_learned},
+    [VARIANCE_LEARNED_RANGE] = {true, learned_range, update_learned_range},
+};
+
+static enum variance_type variance_type(const struct plan *plan)
+{
+    return (enum variance_type)plan->options.value[OPTION_VARIANCE_TYPE];
+}
+
+static double ddpm_default(const struct schedule *schedule, enum sampler_option option)
+{
+    return option == OPTION_SPACING ? (double)schedule->config.spacing
+                                    : (double)schedule->config.variance_type;
+}
+
+static bool check_variance(const struct plan *plan, struct error *error)
+{
+    const enum variance_type config = plan->schedule->config.variance_type;
+    const enum variance_type asked = variance_type(plan);
+    const bool is_learned = plan->output_dim == 2 * plan->dim;
+
+    if (is_learned && !variances[config].is_learned)
+        return error_set(error, ERROR_INVALID,
+                         "the model predicts a variance, but its scheduler_config.json does not "
+                         "say how to read it: variance_type is %s there",
+                         variance_type_name(config));
+    if (is_learned && asked != config)
+        return error_set(error, ERROR_INVALID,
+                         "variance_type must be %s: the model predicts the variance",
+                         variance_type_name(config));
+    if (!is_learned && variances[asked].is_learned)
+        return error_set(error, ERROR_INVALID,
+                         "variance_type must not be %s: the model predicts no variance",
+                         variance_type_name(asked));
+    return true;
+}
+
+/* Ho et al. 2020, eq. 7. */
+static void fill_step(struct plan_step *step, enum variance_type type, double alpha_bar,
+                      double alpha_bar_next)
+{
+    const double alpha = alpha_bar / alpha_bar_next, beta = 1.0 - alpha;
+    const double rest = 1.0 - alpha_bar, rest_next = 1.0 - alpha_bar_next;
+
+    step->to = update_level(alpha_bar_next);
+    step->draws = step->model_time > 0.0;
+    step->coefficient[UPDATE_X0] = sqrt(alpha_bar_next) * beta / rest;
+    step->coefficient[UPDATE_X] = sqrt(alpha) * rest_next / rest;
+    variances[type].deviation(step, fmax(rest_next / rest * beta, VARIANCE_MIN), beta);
+}
+
+static bool ddpm_plan(struct plan *plan, struct error *error)
+{
+    if (!check_variance(plan, error) || !update_plan(plan, error))
+        return false;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const bool is_last = i + 1 == plan->step_count;
+        const double here = update_alpha_bar(plan, (long)plan->step[i].model_time);
+        const double next =
+            is_last ? 1.0 : update_alpha_bar(plan, (long)plan->step[i + 1].model_time);
+
+        fill_step(&plan->step[i], variance_type(plan), here, next);
+    }
+    return true;
+}
+
+static enum advance ddpm_advance(struct row *row, const struct plan *plan, const float *output)
+{
+    if (plan->step[row->step].draws)
+        variances[variance_type(plan)].update(row, plan, output);
+    else
+        update_without_noise(row, plan, output);
+    return update_end(row, plan);
+}
+
+const struct sampler sampler_ddpm = {
+    .name = "ddpm",
+    .title = "DDPM: ancestral sampling, fresh noise in every step",
+    .options = {OPTION_SPACING, OPTION_VARIANCE_TYPE},
+    .option_count = 2,
+    .option_default = ddpm_default,
+    .plan = ddpm_plan,
+    .begin = update_begin,
+    .advance = ddpm_advance,
+};
