@@ -46,7 +46,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(SUPPORT) $(LIB)
 	$(CC) -o $@ $^ $(LINK) $(LDLIBS) -lcmocka
 $(BUILD)/golden: $(GOLDENS) $(LIB)
 	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
-$(BUILD)/core/nn/%.o: OPTIMISE := -O3
+$(BUILD)/core/nn/%.o $(BUILD)/core/diffusion/%.o: OPTIMISE := -O3
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(CFLAGS) $(OPTIMISE) $(SANITIZE) -c -o $@ $<

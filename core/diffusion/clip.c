@@ -1,5 +1,6 @@
 #include "core/diffusion/clip.h"
 
+#include <float.h>
 #include <math.h>
 
 static void swap(float *a, float *b)
@@ -62,7 +63,7 @@ static struct clip threshold(const struct schedule_config *config,
         const double x_0 =
             fabs(conversion->x0_x * (double)x[i] + conversion->x0_o * (double)output[i]);
 
-        scratch[i] = x_0 <= (double)INFINITY ? (float)x_0 : INFINITY; /* a NaN has no order */
+        scratch[i] = x_0 <= (double)FLT_MAX ? (float)x_0 : FLT_MAX; /* a NaN has no order */
     }
     limit = clip_quantile(scratch, dim, config->dynamic_thresholding_ratio);
     limit = fmin(fmax(limit, 1.0), config->sample_max_value); /* torch.clamp: the maximum wins */

@@ -1,0 +1,31 @@
+#include "tests/support/chain.h"
+#include "tests/support/test.h"
+
+void chain_init(struct chain *chain, uint32_t seed)
+{
+    chain->row = (struct row){
+        .x = chain->x, .input = chain->input, .noise = chain->noise, .scratch = chain->scratch};
+    rng_seed(&chain->row.rng, seed);
+}
+
+enum advance chain_run(struct chain *chain, const struct plan *plan, chain_model *model)
+{
+    enum advance advance = ADVANCE_EVALUATE;
+
+    plan->sampler->begin(&chain->row, plan);
+    while (advance == ADVANCE_EVALUATE) {
+        model(&chain->row, plan, chain->output);
+        advance = plan->sampler->advance(&chain->row, plan, chain->output);
+    }
+    return advance;
+}
+
+struct plan *chain_plan(const struct plan_request *request)
+{
+    struct error error = {.code = ERROR_NONE};
+    struct plan *plan = plan_create(request, &error);
+
+    if (plan == NULL)
+        fail_msg("%s", error.text);
+    return plan;
+}
