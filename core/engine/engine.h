@@ -42,9 +42,14 @@ struct request {
     uint64_t submitted_ns, started_ns, sampled_ns, finished_ns;
     uint64_t ticks, places; /* mean batch = places / ticks over the ticks it took part in */
 
+    struct request *next; /* of what engine_collect returned */
+
     /* The engine's own. */
-    struct request *next;
-    size_t rows_started, rows_left;
+    struct request *next_waiting;
+    size_t rows_started, rows_running, rows_left; /* left: not ended yet, started or not */
+    size_t places_running;                        /* that its running rows take in one tick */
+    uint64_t places_left;                         /* predicted, until it is done */
+    size_t sampler_index;                         /* as sampler_at counts */
 };
 
 struct engine_options {
@@ -52,7 +57,7 @@ struct engine_options {
     size_t image_slots;              /* rows of an image model in flight at once */
     size_t point_slots;              /* likewise for point models; at most 4096 */
     size_t queue_requests;           /* waiting and running; more are refused */
-    double queue_seconds;            /* predicted backlog; more is refused */
+    double queue_seconds;            /* predicted backlog: while it is longer, all is refused */
     void (*doorbell)(void *context); /* from the engine's thread; must not block */
     void *doorbell_context;
 };
@@ -69,7 +74,9 @@ struct engine *engine_create(const struct engine_options *options, const struct 
 void engine_stop(struct engine *engine);
 void engine_destroy(struct engine *engine);
 
-/* Takes the request into the queue. QUEUE_FULL otherwise. */
+/* Takes the request into the queue. QUEUE_FULL: too many, or too much ahead of it. INVALID: its
+ * sampler keeps more state than a slot has. CANCELLED: the engine is stopped. Model and plan are of
+ * one size, n is 1 or more, and the model is in the catalog: asserted. */
 MUST_CHECK bool engine_submit(struct engine *engine, struct request *request, struct error *error);
 
 /* All requests that ended since the last call, linked by `next`, or NULL. */
@@ -94,19 +101,22 @@ struct engine_calibration {
 struct engine_calibration engine_calibration(const struct engine *engine,
                                              const struct model *model);
 
-/* Counters since the start. Any thread; each number is read atomically. */
-#define ENGINE_BATCH_BUCKETS 13 /* 1 2 4 … 4096 places, last +Inf */
+/* Counters since the start. Any thread; each number is read atomically. A histogram's bucket counts
+ * what is above the bound before it, up to its own: not cumulative. */
+#define ENGINE_BATCH_BUCKETS 14 /* upper bounds 1 2 4 … 4096 places, last +Inf */
 #define ENGINE_TIME_BUCKETS  16 /* upper bounds ENGINE_TIME_BOUNDS, last +Inf */
 extern const double ENGINE_TIME_BOUNDS[ENGINE_TIME_BUCKETS - 1]; /* seconds */
+#define ENGINE_SAMPLERS_MAX 8
 struct engine_model_stats {
-    uint64_t steps;                    /* forwards */
-    uint64_t row_steps[8], samples[8]; /* by sampler_at index */
+    uint64_t steps; /* forwards */
+    /* By sampler_at index. */
+    uint64_t row_steps[ENGINE_SAMPLERS_MAX], samples[ENGINE_SAMPLERS_MAX];
     uint64_t step_buckets[ENGINE_TIME_BUCKETS];
     double step_seconds;
 };
 struct engine_stats {
     uint64_t batch_buckets[ENGINE_BATCH_BUCKETS], batch_places; /* histogram of places per step */
-    uint64_t queue_buckets[ENGINE_TIME_BUCKETS];
+    uint64_t queue_buckets[ENGINE_TIME_BUCKETS]; /* from submission to the start of a row */
     double queue_seconds;
     size_t rows_waiting, rows_running, requests;
     uint64_t cancelled_queued, cancelled_running; /* requests, by phase */

@@ -1,0 +1,71 @@
+#include "core/engine/calibrate.h"
+
+#include "core/base/clock.h"
+
+/* Of one model, after a first forward that nobody times. */
+#define BUDGET_SECONDS 0.045
+#define REPEATS_MAX    20
+
+static const size_t sizes[ENGINE_CALIBRATIONS] = {1, 4, 16};
+
+static double forward_seconds(struct tick *tick, const struct batch *batch, size_t places)
+{
+    const uint64_t start = clock_now_ns();
+
+    batch->model->family->evaluate(batch->model, batch->places, places, tick->gang,
+                                   tick->workspace);
+    return (double)(clock_now_ns() - start) / 1e9;
+}
+
+/* Zeros, half way through the noise. */
+static void fill(struct batch *batch, size_t places)
+{
+    const struct class_input *classes = &batch->model->class_input;
+
+    for (size_t i = 0; i < places; i++)
+        batch->places[i] = (struct place){.x = batch->slots[i].row.input,
+                                          .output = batch->slots[i].output,
+                                          .label = classes->has_null      ? classes->null_label
+                                                   : classes->has_classes ? 0
+                                                                          : -1,
+                                          .level = {.alpha = 0.8, .sigma = 0.6}};
+}
+
+/* The shortest of as many as fit into the time, one at least. */
+static double shortest(struct tick *tick, const struct batch *batch, size_t places, double budget)
+{
+    double least = forward_seconds(tick, batch, places);
+    double spent = least;
+
+    for (int i = 1; i < REPEATS_MAX && spent + least < budget; i++) {
+        const double seconds = forward_seconds(tick, batch, places);
+
+        spent += seconds;
+        if (seconds < least)
+            least = seconds;
+    }
+    return least;
+}
+
+void calibrate(struct tick *tick, struct batch *batch)
+{
+    struct engine_calibration calibration = {{0}, {0}};
+    double left = BUDGET_SECONDS;
+
+    fill(batch, batch->slot_count < sizes[ENGINE_CALIBRATIONS - 1]
+                    ? batch->slot_count
+                    : sizes[ENGINE_CALIBRATIONS - 1]);
+    (void)forward_seconds(tick, batch, 1);
+    for (size_t i = 0; i < ENGINE_CALIBRATIONS && sizes[i] <= batch->slot_count; i++) {
+        const double per_place =
+            i == 0 ? 0.0 : calibration.milliseconds[i - 1] / 1e3 / (double)sizes[i - 1];
+
+        if (per_place * (double)sizes[i] > left)
+            break;
+        calibration.places[i] = sizes[i];
+        calibration.milliseconds[i] =
+            1e3 * shortest(tick, batch, sizes[i], left / (double)(ENGINE_CALIBRATIONS - i));
+        left -= per_place * (double)sizes[i];
+    }
+    cost_init(&batch->cost, &calibration);
+}

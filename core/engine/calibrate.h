@@ -1,0 +1,10 @@
+/* calibrate.h - measures a model's forwards before the first request: by the engine's thread, with
+ * the batch's own places. It also runs every worker once through the model's code. */
+#ifndef CALIBRATE_H
+#define CALIBRATE_H
+
+#include "core/engine/tick.h"
+
+void calibrate(struct tick *tick, struct batch *batch);
+
+#endif

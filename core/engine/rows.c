@@ -1,0 +1,131 @@
+#include "core/engine/rows.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Rows of fewer floats than this are handed out in larger pieces: the hand-out costs as much as
+ * some of them. */
+#define SMALL_DIM      64
+#define SMALL_PER_ITEM 64
+
+struct work {
+    struct batch *batch;
+    const struct scratch *scratch;
+    size_t first, end, per_item; /* of the running rows */
+    void (*row)(struct batch *batch, struct slot *slot);
+};
+
+/* One item: some neighbouring rows. */
+static void work_item(void *context, size_t item, unsigned worker)
+{
+    const struct work *work = context;
+    const size_t first = work->first + item * work->per_item;
+    const size_t end = first + work->per_item < work->end ? first + work->per_item : work->end;
+
+    for (size_t i = first; i < end; i++) {
+        struct slot *slot = work->batch->running[i];
+
+        slot->row.noise = work->scratch[worker].noise;
+        slot->row.scratch = work->scratch[worker].values;
+        work->row(work->batch, slot);
+    }
+}
+
+static void work_run(struct work *work, struct gang *gang)
+{
+    work->end = work->batch->running_count;
+    work->per_item = work->batch->model->shape.dim < SMALL_DIM ? SMALL_PER_ITEM : 1;
+    gang_run(gang, work_item, work,
+             (work->end - work->first + work->per_item - 1) / work->per_item);
+}
+
+static void row_begin(struct batch *batch, struct slot *slot)
+{
+    const struct request *request = slot->request;
+    const struct plan *plan = request->plan;
+    struct row *row = &slot->row;
+
+    (void)batch;
+    row->step = 0;
+    row->evaluations = 0;
+    /* What the slot's last row left there must not be felt. */
+    memset(row->state, 0, plan->state_floats * sizeof *row->state);
+    rng_seed(&row->rng, request->seeds[slot->index]);
+    plan->sampler->begin(row, plan);
+}
+
+/* o = o_null + w (o_label - o_null), in float32 on the raw outputs, as diffusers' pipelines do (Ho
+ * & Salimans 2022). A learned variance stays the labelled run's. */
+static void guide(float *labelled, const float *null, size_t dim, float guidance)
+{
+    for (size_t i = 0; i < dim; i++)
+        labelled[i] = null[i] + guidance * (labelled[i] - null[i]);
+}
+
+static bool all_finite(const float *values, size_t n)
+{
+    const uint32_t exponent = 0x7f800000u;
+    bool finite = true;
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+
+        memcpy(&bits, &values[i], sizeof bits);
+        finite &= (bits & exponent) != exponent;
+    }
+    return finite;
+}
+
+static enum advance step(const struct batch *batch, struct slot *slot)
+{
+    const struct model_shape *shape = &batch->model->shape;
+    const struct request *request = slot->request;
+    enum advance outcome;
+
+    if (slot->place_count == 2)
+        guide(slot->output, batch->places[slot->place + 1].output, shape->dim,
+              request->guidance[slot->index]);
+    /* Before the sampler sees it: clipping would make a number of it again. */
+    if (!all_finite(slot->output, shape->output_dim))
+        return ADVANCE_FAILED;
+    outcome = request->plan->sampler->advance(&slot->row, request->plan, slot->output);
+    return all_finite(slot->row.x, shape->dim) ? outcome : ADVANCE_FAILED;
+}
+
+/* The question after this step, where the family will read it. */
+static void ask(struct place *place, const struct row *row)
+{
+    place->time = row->time;
+    place->level = row->level;
+}
+
+static void row_advance(struct batch *batch, struct slot *slot)
+{
+    const size_t dim = batch->model->shape.dim;
+
+    slot->outcome = step(batch, slot);
+    for (size_t i = 0; i < slot->place_count; i++)
+        ask(&batch->places[slot->place + i], &slot->row);
+    if (slot->outcome == ADVANCE_EVALUATE)
+        return;
+    atomic_store_explicit(&batch->ended, true, memory_order_relaxed);
+    if (slot->outcome == ADVANCE_DONE)
+        memcpy(slot->request->x + slot->index * dim, slot->row.x, dim * sizeof *slot->row.x);
+}
+
+void rows_begin(struct batch *batch, size_t count, struct gang *gang, const struct scratch *scratch)
+{
+    struct work work = {.batch = batch,
+                        .scratch = scratch,
+                        .first = batch->running_count - count,
+                        .row = row_begin};
+
+    work_run(&work, gang);
+}
+
+void rows_advance(struct batch *batch, struct gang *gang, const struct scratch *scratch)
+{
+    struct work work = {.batch = batch, .scratch = scratch, .row = row_advance};
+
+    work_run(&work, gang);
+}

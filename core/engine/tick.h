@@ -1,0 +1,23 @@
+/* tick.h - one step of one model: rows join, are evaluated together, advance each by itself, and
+ * leave. */
+#ifndef TICK_H
+#define TICK_H
+
+#include "core/engine/rows.h"
+
+/* What the ticks of all models share: room for the largest, one at a time. */
+struct tick {
+    struct gang *gang;
+    void *workspace;
+    struct scratch *scratch;    /* one a worker */
+    struct request **finishing; /* as many as the largest batch has slots */
+    struct counters *counters;
+};
+
+/* Returns the requests that ended in it, finished and linked by `next`. Allocates nothing. */
+struct request *tick_run(struct tick *tick, struct batch *batch);
+
+/* Ends every request of the batch as cancelled. */
+struct request *tick_abandon(struct tick *tick, struct batch *batch);
+
+#endif
