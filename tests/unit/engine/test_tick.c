@@ -1,0 +1,411 @@
+/* The engine's policy, tick by tick, without its thread. */
+#include "tests/support/test.h"
+
+#include "core/engine/calibrate.h"
+#include "tests/support/fake_model.h"
+
+#include <math.h>
+#include <string.h>
+
+#define DIM   3
+#define SLOTS 8
+
+/* One model with eight slots. */
+struct bench {
+    struct fake_model model;
+    struct arena arena;
+    struct batch batch;
+    struct tick tick;
+    struct counters counters;
+    struct scratch scratch;
+    struct request *finishing[SLOTS];
+    float noise[DIM], values[DIM], workspace[64];
+};
+
+static struct bench bench;
+
+static int bench_up(void **state)
+{
+    struct room counted = {0}, taken = {.arena = &bench.arena};
+    const struct engine_calibration calibration = {.places = {1}, .milliseconds = {1.0}};
+    struct error error;
+
+    (void)state;
+    memset(&bench, 0, sizeof bench);
+    fake_model_init(&bench.model, DIM, 2 * DIM);
+    batch_init(&bench.batch, &bench.model.model, SLOTS, &counted);
+    assert_true(arena_init(&bench.arena, counted.bytes, &error));
+    batch_init(&bench.batch, &bench.model.model, SLOTS, &taken);
+    assert_int_equal(bench.arena.used, counted.bytes);
+    cost_init(&bench.batch.cost, &calibration);
+    bench.scratch = (struct scratch){.noise = bench.noise, .values = bench.values};
+    bench.tick = (struct tick){.gang = gang_create(1, &error),
+                               .workspace = bench.workspace,
+                               .scratch = &bench.scratch,
+                               .finishing = bench.finishing,
+                               .counters = &bench.counters};
+    assert_non_null(bench.tick.gang);
+    return 0;
+}
+
+static int bench_down(void **state)
+{
+    (void)state;
+    gang_destroy(bench.tick.gang);
+    arena_finish(&bench.arena);
+    fake_model_finish(&bench.model);
+    return 0;
+}
+
+static void add(struct fake_request *fake)
+{
+    struct request *request = &fake->request;
+
+    request->rows_left = request->n;
+    for (size_t i = 0; i < request->n; i++)
+        request->places_left += batch_row_places(request, i) * request->plan->evaluations;
+    count(&bench.batch.places_left, request->places_left);
+    count_up(&bench.counters.rows_waiting, request->n);
+    batch_add(&bench.batch, request);
+}
+
+static struct request *run(void)
+{
+    return tick_run(&bench.tick, &bench.batch);
+}
+
+/* Ticks until all has ended. */
+static size_t run_out(void)
+{
+    size_t ticks = 0;
+
+    for (; bench.batch.requests != NULL; ticks++)
+        (void)run();
+    return ticks;
+}
+
+static void rows_of_all_lengths_and_samplers_share_a_forward_and_leave_when_done(void **state)
+{
+    static struct fake_request four, two, twice;
+    struct request *ended;
+
+    (void)state;
+    fake_request_init(&four, &bench.model, &fake_single, 4, 1);
+    fake_request_init(&two, &bench.model, &fake_single, 2, 2);
+    fake_request_init(&twice, &bench.model, &fake_double, 2, 1);
+    add(&four);
+    assert_null(run());
+    assert_int_equal(bench.model.last_places, 1);
+    add(&two);
+    add(&twice);
+    assert_null(run());
+    assert_int_equal(bench.model.last_places, 4);
+    ended = run();
+    assert_ptr_equal(ended, &two.request);
+    assert_null(ended->next);
+    ended = run();
+    assert_int_equal(bench.model.last_places, 2);
+    assert_ptr_equal(ended, &four.request);
+    ended = run();
+    assert_int_equal(bench.model.last_places, 1);
+    assert_ptr_equal(ended, &twice.request);
+    assert_null(bench.batch.requests);
+    assert_int_equal(bench.batch.idle_count, SLOTS);
+    assert_int_equal(two.finished, 1);
+    assert_int_equal(twice.request.evaluations_done, 4);
+}
+
+static void free_slots_are_shared_row_by_row(void **state)
+{
+    static struct fake_request first, second;
+
+    (void)state;
+    fake_request_init(&first, &bench.model, &fake_single, 3, SLOTS);
+    fake_request_init(&second, &bench.model, &fake_single, 3, SLOTS);
+    add(&first);
+    add(&second);
+    assert_null(run());
+    assert_int_equal(first.request.rows_running, SLOTS / 2);
+    assert_int_equal(second.request.rows_running, SLOTS / 2);
+    assert_int_equal(run_out(), 5);
+}
+
+static void a_small_request_does_not_wait_for_the_run_of_a_large_one(void **state)
+{
+    static struct fake_request large, small;
+
+    (void)state;
+    fake_request_init(&large, &bench.model, &fake_single, 50, 200);
+    fake_request_init(&small, &bench.model, &fake_single, 3, 1);
+    add(&large);
+    for (int i = 0; i < 5; i++)
+        assert_null(run());
+    assert_int_equal(large.request.rows_running, SLOTS - 1);
+    add(&small);
+    assert_null(run());
+    assert_null(run());
+    assert_ptr_equal(run(), &small.request);
+    (void)run_out();
+    assert_int_equal(large.request.error.code, ERROR_NONE);
+    assert_int_equal(bench.batch.large_running, 0);
+}
+
+static void a_request_as_large_as_the_slots_has_them_all(void **state)
+{
+    static struct fake_request request;
+
+    (void)state;
+    fake_request_init(&request, &bench.model, &fake_single, 3, SLOTS);
+    add(&request);
+    assert_int_equal(run_out(), 3);
+}
+
+static void a_guided_row_takes_a_second_place_with_the_null_label(void **state)
+{
+    static struct fake_request request;
+
+    (void)state;
+    fake_request_init(&request, &bench.model, &fake_single, 1, 4);
+    request.labels[0] = 3;
+    request.guidance[0] = 2.5f;
+    request.labels[1] = 4;
+    request.labels[2] = -1;
+    request.labels[3] = -1;
+    request.guidance[3] = 3.0f;
+    add(&request);
+    assert_int_equal(run_out(), 1);
+    assert_int_equal(bench.model.last_places, 5);
+    assert_int_equal(bench.model.last_labels[0], 3);
+    assert_int_equal(bench.model.last_labels[1], FAKE_NULL_LABEL);
+    assert_int_equal(bench.model.last_labels[2], 4);
+    assert_int_equal(bench.model.last_labels[3], FAKE_NULL_LABEL);
+    assert_int_equal(bench.model.last_labels[4], FAKE_NULL_LABEL);
+    assert_int_equal(request.request.places, 5);
+}
+
+/* A model without a null label is asked about no class with -1. */
+static void without_a_null_label_no_class_stays_no_class(void **state)
+{
+    static struct fake_request request;
+
+    (void)state;
+    bench.model.model.class_input = (struct class_input){.has_classes = false};
+    fake_request_init(&request, &bench.model, &fake_single, 1, 1);
+    request.labels[0] = -1;
+    add(&request);
+    (void)run_out();
+    assert_int_equal(bench.model.last_labels[0], -1);
+}
+
+static float seen[2 * DIM];
+
+static enum advance see(struct row *row, const struct plan *plan, const float *output)
+{
+    memcpy(seen, output, plan->output_dim * sizeof *output);
+    return fake_single.advance(row, plan, output);
+}
+
+static void guidance_goes_past_the_labelled_answer_and_leaves_the_variance_alone(void **state)
+{
+    static struct fake_request request;
+    static const float weights[] = {1.0f, 0.0f, 4.0f};
+    float answers[3][2 * DIM];
+    const struct sampler seeing = {.name = "seeing", .begin = fake_single.begin, .advance = see};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        fake_request_init(&request, &bench.model, &seeing, 1, 1);
+        request.labels[0] = 3;
+        request.guidance[0] = weights[i];
+        add(&request);
+        (void)run_out();
+        memcpy(answers[i], seen, sizeof seen);
+    }
+    for (size_t i = 0; i < DIM; i++) {
+        const float null = answers[1][i], labelled = answers[0][i];
+
+        assert_true(fabsf(null - labelled - 0.125f * (FAKE_NULL_LABEL - 3)) < 1e-6f);
+        assert_true(answers[2][i] == null + 4.0f * (labelled - null));
+        assert_true(answers[2][DIM + i] == 3.0f);
+    }
+}
+
+static void a_request_knows_its_progress_and_its_mean_batch(void **state)
+{
+    static struct fake_request one, three;
+
+    (void)state;
+    fake_request_init(&one, &bench.model, &fake_single, 4, 1);
+    fake_request_init(&three, &bench.model, &fake_single, 2, 3);
+    add(&one);
+    (void)run();
+    add(&three);
+    (void)run();
+    assert_int_equal(three.request.evaluations_done, 3);
+    assert_int_equal(one.request.evaluations_done, 2);
+    assert_int_equal(bench.batch.places_left, 2 + 3);
+    (void)run_out();
+    assert_int_equal(one.request.ticks, 4);
+    assert_int_equal(one.request.places, 1 + 4 + 4 + 1);
+    assert_int_equal(three.request.ticks, 2);
+    assert_int_equal(three.request.places, 8);
+    assert_int_equal(bench.batch.places_left, 0);
+}
+
+static void a_row_that_is_not_finite_fails_its_request_and_no_other(void **state)
+{
+    static struct fake_request alone, beside, failing;
+
+    (void)state;
+    fake_request_init(&alone, &bench.model, &fake_single, 6, 2);
+    add(&alone);
+    (void)run_out();
+    fake_request_init(&beside, &bench.model, &fake_single, 6, 2);
+    fake_request_init(&failing, &bench.model, &fake_single, 6, 20);
+    failing.labels[1] = FAKE_NAN_LABEL;
+    add(&failing);
+    add(&beside);
+    assert_null(run());
+    assert_null(run());
+    assert_ptr_equal(run(), &failing.request);
+    assert_int_equal(failing.request.error.code, ERROR_NONFINITE);
+    assert_non_null(strstr(failing.request.error.text, "row 1, step 2"));
+    assert_int_equal(failing.finished, 0);
+    assert_int_equal(bench.batch.running_count, 2);
+    assert_int_equal(bench.counters.rows_waiting, 0);
+    (void)run_out();
+    assert_memory_equal(beside.x, alone.x, 2 * DIM * sizeof(float));
+    assert_int_equal(bench.batch.places_left, 0);
+}
+
+static enum advance overflow(struct row *row, const struct plan *plan, const float *output)
+{
+    (void)output;
+    row->x[plan->dim - 1] = INFINITY;
+    return ADVANCE_DONE;
+}
+
+static void a_sampler_that_leaves_the_numbers_fails_the_request(void **state)
+{
+    static struct fake_request request;
+    const struct sampler overflowing = {
+        .name = "overflowing", .begin = fake_single.begin, .advance = overflow};
+
+    (void)state;
+    fake_request_init(&request, &bench.model, &overflowing, 1, 1);
+    add(&request);
+    (void)run_out();
+    assert_int_equal(request.request.error.code, ERROR_NONFINITE);
+}
+
+static void cancelled_rows_leave_at_the_next_tick_running_or_waiting(void **state)
+{
+    static struct fake_request running, waiting, other;
+    struct request *ended;
+
+    (void)state;
+    fake_request_init(&running, &bench.model, &fake_single, 9, SLOTS);
+    fake_request_init(&waiting, &bench.model, &fake_single, 9, 4);
+    fake_request_init(&other, &bench.model, &fake_single, 2, 1);
+    add(&running);
+    assert_null(run());
+    add(&waiting);
+    add(&other);
+    assert_null(run());
+    running.request.cancelled = true;
+    waiting.request.cancelled = true;
+    ended = run();
+    assert_ptr_equal(ended, &running.request);
+    assert_ptr_equal(ended->next, &waiting.request);
+    assert_int_equal(running.request.error.code, ERROR_CANCELLED);
+    assert_int_equal(waiting.request.error.code, ERROR_CANCELLED);
+    assert_int_equal(waiting.request.started_ns, 0);
+    assert_int_equal(bench.model.last_places, 1);
+    assert_int_equal(bench.counters.rows_running, 1);
+    assert_int_equal(bench.counters.rows_waiting, 0);
+    assert_int_equal(bench.counters.cancelled_running, 1);
+    assert_int_equal(bench.counters.cancelled_queued, 1);
+    assert_int_equal(bench.counters.wasted_row_steps, 2 * SLOTS);
+    assert_ptr_equal(run(), &other.request);
+    assert_int_equal(running.finished + waiting.finished, 0);
+    assert_int_equal(bench.batch.places_left, 0);
+}
+
+static void abandoning_ends_every_request(void **state)
+{
+    static struct fake_request first, second;
+    struct request *ended;
+
+    (void)state;
+    fake_request_init(&first, &bench.model, &fake_single, 9, 2 * SLOTS);
+    fake_request_init(&second, &bench.model, &fake_single, 9, 1);
+    add(&first);
+    (void)run();
+    add(&second);
+    ended = tick_abandon(&bench.tick, &bench.batch);
+    assert_ptr_equal(ended, &first.request);
+    assert_ptr_equal(ended->next, &second.request);
+    assert_int_equal(second.request.error.code, ERROR_CANCELLED);
+    assert_null(bench.batch.requests);
+    assert_int_equal(bench.batch.idle_count, SLOTS);
+}
+
+static enum advance remember(struct row *row, const struct plan *plan, const float *output)
+{
+    if (row->state[0] != 0.0f)
+        return ADVANCE_FAILED;
+    row->state[0] = 1.0f;
+    (void)fake_single.advance(row, plan, output);
+    return ADVANCE_DONE;
+}
+
+static void a_row_finds_its_state_empty(void **state)
+{
+    static struct fake_request request;
+    const struct sampler remembering = {
+        .name = "remembering", .begin = fake_single.begin, .advance = remember};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        fake_request_init(&request, &bench.model, &remembering, 1, SLOTS);
+        add(&request);
+        (void)run_out();
+        assert_int_equal(request.request.error.code, ERROR_NONE);
+    }
+}
+
+static void calibration_measures_what_fits_into_the_slots(void **state)
+{
+    const struct engine_calibration *calibration = &bench.batch.cost.calibration;
+
+    (void)state;
+    calibrate(&bench.tick, &bench.batch);
+    assert_int_equal(calibration->places[0], 1);
+    assert_int_equal(calibration->places[1], 4);
+    assert_int_equal(calibration->places[2], 0);
+    assert_true(calibration->milliseconds[1] > 0.0);
+    assert_true(cost_step(&bench.batch.cost, 8) > 0.0);
+}
+
+#define TICK_TEST(name) cmocka_unit_test_setup_teardown(name, bench_up, bench_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TICK_TEST(rows_of_all_lengths_and_samplers_share_a_forward_and_leave_when_done),
+        TICK_TEST(free_slots_are_shared_row_by_row),
+        TICK_TEST(a_small_request_does_not_wait_for_the_run_of_a_large_one),
+        TICK_TEST(a_request_as_large_as_the_slots_has_them_all),
+        TICK_TEST(a_guided_row_takes_a_second_place_with_the_null_label),
+        TICK_TEST(without_a_null_label_no_class_stays_no_class),
+        TICK_TEST(guidance_goes_past_the_labelled_answer_and_leaves_the_variance_alone),
+        TICK_TEST(a_request_knows_its_progress_and_its_mean_batch),
+        TICK_TEST(a_row_that_is_not_finite_fails_its_request_and_no_other),
+        TICK_TEST(a_sampler_that_leaves_the_numbers_fails_the_request),
+        TICK_TEST(cancelled_rows_leave_at_the_next_tick_running_or_waiting),
+        TICK_TEST(abandoning_ends_every_request),
+        TICK_TEST(a_row_finds_its_state_empty),
+        TICK_TEST(calibration_measures_what_fits_into_the_slots),
+    };
+    return cmocka_run_group_tests_name("tick", tests, NULL, NULL);
+}
