@@ -1,0 +1,192 @@
+#include "proto/openapi.h"
+
+#include "core/base/version.h"
+#include "proto/problem.h"
+#include "proto/sample.h"
+
+#include <cjson/cJSON.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBLEM_TYPE "application/problem+json"
+
+static enum problem_code problem_named(const char *name)
+{
+    static const char *const NAMES[] = {
+#define PROBLEM_NAME(code, status, name, title) [PROBLEM_##code] = name,
+        PROBLEMS(PROBLEM_NAME)
+#undef PROBLEM_NAME
+    };
+
+    for (size_t i = 1; i < sizeof NAMES / sizeof NAMES[0]; i++)
+        if (strcmp(NAMES[i], name) == 0)
+            return (enum problem_code)i;
+    return PROBLEM_INTERNAL;
+}
+
+static cJSON *reference(const char *schema)
+{
+    cJSON *object = cJSON_CreateObject();
+    char path[96];
+
+    (void)snprintf(path, sizeof path, "#/components/schemas/%s", schema);
+    cJSON_AddStringToObject(object, "$ref", path);
+    return object;
+}
+
+/* What the answer of a media type looks like. */
+static cJSON *media_schema(const struct openapi_route *route, const char *media_type)
+{
+    if (strcmp(media_type, "application/json") != 0)
+        return cJSON_Parse(strncmp(media_type, "text/", 5) == 0
+                               ? "{\"type\":\"string\"}"
+                               : "{\"type\":\"string\",\"format\":\"binary\"}");
+    if (route->takes_sample_body)
+        return reference("SampleAnswer");
+    return cJSON_Parse("{\"type\":\"object\"}");
+}
+
+static void add_answer(cJSON *responses, const struct openapi_route *route)
+{
+    cJSON *answer = cJSON_AddObjectToObject(responses, "200"), *content;
+
+    cJSON_AddStringToObject(answer, "description", "as asked");
+    content = cJSON_AddObjectToObject(answer, "content");
+    for (size_t i = 0; route->media_types[i] != NULL; i++)
+        cJSON_AddItemToObject(cJSON_AddObjectToObject(content, route->media_types[i]), "schema",
+                              media_schema(route, route->media_types[i]));
+}
+
+/* Codes that share a status share its entry. */
+static void add_problem(cJSON *responses, const char *name)
+{
+    const enum problem_code code = problem_named(name);
+    cJSON *answer, *description;
+    char status[16], text[256];
+
+    (void)snprintf(status, sizeof status, "%d", problem_status(code));
+    answer = cJSON_GetObjectItemCaseSensitive(responses, status);
+    if (answer != NULL) {
+        description = cJSON_GetObjectItemCaseSensitive(answer, "description");
+        (void)snprintf(text, sizeof text, "%s, %s", description->valuestring, name);
+        cJSON_SetValuestring(description, text);
+        return;
+    }
+    answer = cJSON_AddObjectToObject(responses, status);
+    cJSON_AddStringToObject(answer, "description", name);
+    cJSON_AddItemToObject(
+        cJSON_AddObjectToObject(cJSON_AddObjectToObject(answer, "content"), PROBLEM_TYPE), "schema",
+        reference("Problem"));
+}
+
+/* "/models/{name}" has one parameter, a string. */
+static void add_parameters(cJSON *operation, const char *path)
+{
+    const char *open = strchr(path, '{'), *close = open == NULL ? NULL : strchr(open, '}');
+    cJSON *parameter;
+    char name[64];
+
+    if (close == NULL)
+        return;
+    (void)snprintf(name, sizeof name, "%.*s", (int)(close - open - 1), open + 1);
+    parameter = cJSON_CreateObject();
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(operation, "parameters"), parameter);
+    cJSON_AddStringToObject(parameter, "name", name);
+    cJSON_AddStringToObject(parameter, "in", "path");
+    cJSON_AddBoolToObject(parameter, "required", 1);
+    cJSON_AddItemToObject(parameter, "schema", cJSON_Parse("{\"type\":\"string\"}"));
+}
+
+static void add_body(cJSON *operation)
+{
+    cJSON *body = cJSON_AddObjectToObject(operation, "requestBody");
+    cJSON *content;
+
+    cJSON_AddBoolToObject(body, "required", 1);
+    content = cJSON_AddObjectToObject(body, "content");
+    cJSON_AddItemToObject(cJSON_AddObjectToObject(content, "application/json"), "schema",
+                          reference("SampleRequest"));
+}
+
+static void add_route(cJSON *paths, const struct openapi_route *route)
+{
+    cJSON *path = cJSON_GetObjectItemCaseSensitive(paths, route->path), *operation, *responses;
+    char method[16] = "";
+
+    for (size_t i = 0; route->method[i] != '\0' && i + 1 < sizeof method; i++)
+        method[i] = (char)tolower((unsigned char)route->method[i]);
+    if (path == NULL)
+        path = cJSON_AddObjectToObject(paths, route->path);
+    operation = cJSON_AddObjectToObject(path, method);
+    cJSON_AddStringToObject(operation, "summary", route->summary);
+    add_parameters(operation, route->path);
+    if (route->takes_sample_body)
+        add_body(operation);
+    responses = cJSON_AddObjectToObject(operation, "responses");
+    add_answer(responses, route);
+    for (size_t i = 0; route->problems != NULL && route->problems[i] != NULL; i++)
+        add_problem(responses, route->problems[i]);
+}
+
+static cJSON *problem_schema(void)
+{
+    cJSON *schema =
+        cJSON_Parse("{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\",\"code\","
+                    "\"detail\"],\"properties\":{\"type\":{\"type\":\"string\"},\"title\":{"
+                    "\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":"
+                    "\"string\"},\"errors\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+                    "\"properties\":{\"pointer\":{\"type\":\"string\"},\"detail\":{\"type\":"
+                    "\"string\"}}}},\"request_id\":{\"type\":\"string\"}}}");
+    cJSON *properties = cJSON_GetObjectItemCaseSensitive(schema, "properties");
+    cJSON *codes = cJSON_AddArrayToObject(cJSON_AddObjectToObject(properties, "code"), "enum");
+
+#define PROBLEM_CODE(code, status, name, title)                                                    \
+    cJSON_AddItemToArray(codes, cJSON_CreateString(name));
+    PROBLEMS(PROBLEM_CODE)
+#undef PROBLEM_CODE
+    return schema;
+}
+
+static cJSON *answer_schema(void)
+{
+    return cJSON_Parse(
+        "{\"type\":\"object\",\"required\":[\"id\",\"model\",\"params\",\"timing\",\"numerics\"],"
+        "\"properties\":{\"id\":{\"type\":\"string\"},\"model\":{\"type\":\"object\"},\"params\":{"
+        "\"type\":\"object\"},\"samples\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+        "\"properties\":{\"index\":{\"type\":\"integer\"},\"seed\":{\"type\":\"integer\"},"
+        "\"class\":{},\"width\":{\"type\":\"integer\"},\"height\":{\"type\":\"integer\"},"
+        "\"channels\":{\"type\":\"integer\"},\"png\":{\"type\":\"string\"},\"f32\":{\"type\":"
+        "\"string\"},\"array\":{\"type\":\"array\"},\"sha256\":{\"type\":\"string\"}}}},\"points\":"
+        "{\"type\":\"array\"},\"points_f32\":{\"type\":\"string\"},\"sha256\":{\"type\":\"string\"}"
+        ",\"timing\":{\"type\":\"object\"},\"numerics\":{\"type\":\"object\"}}}");
+}
+
+void openapi_print(const struct openapi_route *routes, size_t count, struct buffer *out)
+{
+    cJSON *root = cJSON_CreateObject(), *part;
+    char *text;
+
+    cJSON_AddStringToObject(root, "openapi", "3.1.0");
+    part = cJSON_AddObjectToObject(root, "info");
+    cJSON_AddStringToObject(part, "title", "denoised");
+    cJSON_AddStringToObject(part, "version", DENOISED_VERSION);
+    cJSON_AddStringToObject(part, "summary", "samples from diffusion models");
+    part = cJSON_AddObjectToObject(root, "paths");
+    for (size_t i = 0; i < count; i++)
+        add_route(part, &routes[i]);
+    part = cJSON_AddObjectToObject(cJSON_AddObjectToObject(root, "components"), "schemas");
+    cJSON_AddItemToObject(part, "SampleRequest", sample_body_schema());
+    cJSON_AddItemToObject(part, "SampleAnswer", answer_schema());
+    cJSON_AddItemToObject(part, "Problem", problem_schema());
+    text = cJSON_Print(root);
+    cJSON_Delete(root);
+    if (text == NULL) {
+        out->failed = true;
+        return;
+    }
+    buffer_text(out, text);
+    buffer_text(out, "\n");
+    free(text);
+}

@@ -1,0 +1,58 @@
+/* The body of POST /sample as JSON Schema, printed from the tables that the parser reads. */
+#include "proto/sample_fields.h"
+
+#include <string.h>
+
+static struct cJSON *field_schema(const struct sample_field *field)
+{
+    cJSON *schema = cJSON_Parse(field->schema);
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(schema, "type");
+    const bool is_number = cJSON_IsString(type) && (strcmp(type->valuestring, "integer") == 0 ||
+                                                    strcmp(type->valuestring, "number") == 0);
+
+    cJSON_AddStringToObject(schema, "description", field->help);
+    if (is_number)
+        cJSON_AddNumberToObject(schema, "minimum", field->minimum);
+    if (is_number && field->maximum > field->minimum)
+        cJSON_AddNumberToObject(schema, "maximum", field->maximum);
+    return schema;
+}
+
+static struct cJSON *option_schema(const struct option_description *option)
+{
+    static const char *const TYPES[] = {[OPTION_NUMBER] = "number",
+                                        [OPTION_INTEGER] = "integer",
+                                        [OPTION_BOOL] = "boolean",
+                                        [OPTION_CHOICE] = "string"};
+    cJSON *schema = cJSON_CreateObject(), *choices;
+
+    cJSON_AddStringToObject(schema, "type", TYPES[option->type]);
+    cJSON_AddStringToObject(schema, "description", option->help);
+    if (option->type == OPTION_NUMBER || option->type == OPTION_INTEGER) {
+        cJSON_AddNumberToObject(schema, "minimum", option->minimum);
+        cJSON_AddNumberToObject(schema, "maximum", option->maximum);
+    }
+    if (option->type == OPTION_CHOICE) {
+        choices = cJSON_AddArrayToObject(schema, "enum");
+        for (size_t i = 0; option->choices[i] != NULL; i++)
+            cJSON_AddItemToArray(choices, cJSON_CreateString(option->choices[i]));
+    }
+    return schema;
+}
+
+struct cJSON *sample_body_schema(void)
+{
+    cJSON *schema = cJSON_CreateObject(), *properties;
+
+    cJSON_AddStringToObject(schema, "type", "object");
+    cJSON_AddBoolToObject(schema, "additionalProperties", 0);
+    properties = cJSON_AddObjectToObject(schema, "properties");
+    for (size_t i = 0; i < SAMPLE_FIELD_COUNT; i++)
+        cJSON_AddItemToObject(properties, SAMPLE_FIELDS[i].name, field_schema(&SAMPLE_FIELDS[i]));
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option_description *option = option_describe((enum sampler_option)i);
+
+        cJSON_AddItemToObject(properties, option->name, option_schema(option));
+    }
+    return schema;
+}
