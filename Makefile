@@ -28,6 +28,9 @@ LDLIBS := -lmicrohttpd -luv -lcjson -lopenblas -lnettle -lz -lm
 TWICE := core/nn/kernels_portable.c core/base/rng_normal.c
 WEB   := $(wildcard clients/web/*.html clients/web/*.js clients/web/*.css)
 
+# Unit tests count allocations (tests/support/allocations.h).
+WRAP  := $(foreach name,malloc calloc realloc aligned_alloc,-Wl,--wrap=$(name))
+
 OBJ     = $(patsubst %.c,$(BUILD)/%.o,$(1))
 SOURCES := $(wildcard core/*/*.c proto/*.c) $(filter-out server/main.c,$(wildcard server/*.c))
 LIB     := $(BUILD)/libdenoised.a
@@ -43,7 +46,7 @@ $(BUILD)/denoised: $(BUILD)/server/main.o $(LIB)
 $(LIB): $(call OBJ,$(SOURCES)) $(patsubst %.c,$(BUILD)/%.fma.o,$(TWICE)) $(BUILD)/web.o
 	rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(SUPPORT) $(LIB)
-	$(CC) -o $@ $^ $(LINK) $(LDLIBS) -lcmocka
+	$(CC) -o $@ $^ $(LINK) $(WRAP) $(LDLIBS) -lcmocka
 $(BUILD)/golden: $(GOLDENS) $(LIB)
 	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
 $(BUILD)/core/nn/%.o $(BUILD)/core/diffusion/%.o: OPTIMISE := -O3
