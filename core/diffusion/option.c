@@ -9,12 +9,15 @@
 static const char *const spacings[] = {SPACINGS(CHOICE_NAME) NULL};
 static const char *const variance_types[] = {VARIANCE_TYPES(CHOICE_NAME) NULL};
 
-#define LAST_CHOICE(choices) (double)(sizeof(choices) / sizeof(choices[0]) - 2)
+enum {
+    LAST_SPACING = sizeof(spacings) / sizeof(spacings[0]) - 2,
+    LAST_VARIANCE_TYPE = sizeof(variance_types) / sizeof(variance_types[0]) - 2,
+};
 
 static const struct option_description options[] = {
     [OPTION_SPACING] = {.name = "spacing",
                         .type = OPTION_CHOICE,
-                        .maximum = LAST_CHOICE(spacings),
+                        .maximum = LAST_SPACING,
                         .choices = spacings,
                         .help = "how the steps are spread over the training timesteps"},
     [OPTION_ETA] = {.name = "eta",
@@ -27,7 +30,7 @@ static const struct option_description options[] = {
                                          .help = "the noise is taken from the clipped x_0"},
     [OPTION_VARIANCE_TYPE] = {.name = "variance_type",
                               .type = OPTION_CHOICE,
-                              .maximum = LAST_CHOICE(variance_types),
+                              .maximum = LAST_VARIANCE_TYPE,
                               .choices = variance_types,
                               .help = "how much noise a step adds; the learned types belong to "
                                       "models that predict it, which take no other"},

@@ -9,7 +9,7 @@
 #include <math.h>
 
 #define TOLERANCE 1e-4
-#define DEFAULT   -1.0
+#define DEFAULT   (-1.0)
 
 struct known {
     const char *name, *sampler;
@@ -29,15 +29,15 @@ static void answer(const struct row *row, const struct plan *plan, float *output
 
 static void run(const char *name, const struct plan *plan, chain_model *model, const double *end)
 {
-    for (uint32_t seed = 0; seed < 2; seed++) {
+    for (size_t seed = 0; seed < 2; seed++) {
         struct chain chain;
 
-        chain_init(&chain, seed);
+        chain_init(&chain, (uint32_t)seed);
         assert_int_equal(chain_run(&chain, plan, model), ADVANCE_DONE);
         assert_int_equal(chain.row.evaluations, plan->evaluations);
         for (size_t i = 0; i < 2; i++)
             if (!(fabs((double)chain.x[i] - end[2 * seed + i]) < TOLERANCE))
-                fail_msg("%s, seed %u: %.6f instead of %.6f", name, seed, (double)chain.x[i],
+                fail_msg("%s, seed %zu: %.6f instead of %.6f", name, seed, (double)chain.x[i],
                          end[2 * seed + i]);
     }
 }
