@@ -89,7 +89,9 @@ static enum advance step(const struct batch *batch, struct slot *slot)
     if (!all_finite(slot->output, shape->output_dim))
         return ADVANCE_FAILED;
     outcome = request->plan->sampler->advance(&slot->row, request->plan, slot->output);
-    return all_finite(slot->row.x, shape->dim) ? outcome : ADVANCE_FAILED;
+    if (outcome == ADVANCE_DONE && !all_finite(slot->row.x, shape->dim))
+        return ADVANCE_FAILED;
+    return outcome;
 }
 
 /* The question after this step, where the family will read it. */
