@@ -9,7 +9,7 @@
 struct catalog {
     struct model **models; /* sorted by name; owned */
     size_t count;
-    const struct model *default_model; /* NULL only while count is 0 */
+    const struct model *default_model; /* the first by name until catalog_set_default; else NULL */
     size_t refused;                    /* folders that were models but could not be loaded */
 };
 

@@ -62,7 +62,8 @@ struct family {
     const char *name; /* config.json's _class_name */
     bool weightless;  /* everything is in config.json: no weights file is looked for */
     /* Reads config and weights from the folder and prepares them for the backend: fills network,
-     * shape, class_input, weight_bytes. BAD_MODEL names file, key or tensor, rule. */
+     * shape, class_input, weight_bytes. BAD_MODEL names file, key or tensor, rule; close is then
+     * called if network is set. */
     bool (*open)(struct model *model, struct folder *folder, const struct backend *backend,
                  struct error *error);
     /* Bytes that evaluate needs for a gang of `threads`, for any number of places. */
