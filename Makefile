@@ -67,6 +67,20 @@ check: $(BUILD)/denoised $(TESTS) $(BUILD)/golden
 golden: packages-build
 	+$(MAKE) --no-print-directory $(BUILD)/golden
 	$(BUILD)/golden $(GOLDEN)
+demo:
+	@clients/shell/demo.sh $(ARGS)
+browser: packages-browser
+	+$(MAKE) --no-print-directory denoised
+	cd tests/browser && npm ci --silent --no-audit --no-fund
+	node --test --test-reporter=spec tests/browser/page.test.js
+MODELS := $(PREFIX)/share/denoised/models
+install: $(BUILD)/denoised
+	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/denoised
+	install -d $(DESTDIR)/etc/denoised $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(MODELS)
+	sed 's|/usr/bin/denoised|$(PREFIX)/bin/denoised|' deploy/denoised.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/denoised.service
+	test -e $(DESTDIR)/etc/denoised/denoised.conf || \
+	    sed 's|@MODELS@|$(MODELS)|' deploy/denoised.conf >$(DESTDIR)/etc/denoised/denoised.conf
+	cp -R $(dir $(wildcard weights/*/denoised.json)) $(DESTDIR)$(MODELS)
 lint: layers
 	tests/lint/sizes.py
 	clang-format-14 --dry-run -Werror $$(git ls-files '*.c' '*.h')
@@ -75,10 +89,10 @@ lint: layers
 lint: SHELL := /bin/bash
 layers:
 	tests/lint/layers.py
-packages-build packages-test packages-lint: packages-%:
+packages-build packages-test packages-lint packages-browser packages-bench: packages-%:
 	@deploy/install-packages.sh $*
 clean:
 	rm -rf build denoised
-.PHONY: all test check golden lint layers clean packages-build packages-test packages-lint
+.PHONY: all test check golden demo browser install lint layers clean packages-build packages-test packages-lint packages-browser packages-bench
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

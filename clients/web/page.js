@@ -5,6 +5,7 @@
 
 const IN_TURN = "in turn"; // the value of the class control that deals the classes out one by one
 const PALETTE = ["#4c78d8", "#e0793a", "#3aa17e", "#c94f7c", "#8e6bd1", "#b8952a", "#3c9fc4", "#8a8f99", "#6d9a3b", "#c0504d"];
+const CLASSES_MAX = 1000; // that a list can show
 const DEFAULT_COUNT = { pictures: 12, points: 2000 };
 
 const byId = (id) => document.getElementById(id);
@@ -21,7 +22,10 @@ function element(tag, properties, ...children) {
 const isPoints = (model) => model.shape.length === 1;
 const currentModel = () => state.models.find((model) => model.name === control("model").value);
 const currentSampler = () => currentModel().samplers.find((sampler) => sampler.name === control("sampler").value);
-const hasNull = (model) => model.null_class !== null && model.null_class !== undefined;
+const takesGuidance = (model) => model.limits.guidance > 1; // which needs an answer without a class
+// Names, or numbers where a class has none; the class that means "no class" is not one of them.
+const classesOf = (model) => Array.from({ length: Math.min(model.class_count, CLASSES_MAX) }, (_, index) => model.classes[index] ?? index)
+  .filter((_, index) => index !== model.null_class);
 
 // ---- the daemon ---------------------------------------------------------------------------------
 
@@ -66,27 +70,29 @@ function showModel() {
   byId("about").textContent = [model.description, model.licence && `Licence: ${model.licence}.`].filter(Boolean).join(" ");
   listClasses(model);
   control("sampler").replaceChildren(...model.samplers.map((sampler) => new Option(sampler.name, sampler.name)));
+  control("guidance").max = model.limits.guidance;
   control("sampler").value = model.default.sampler;
   control("n").max = model.limits.n;
   control("n").value = Math.min(isPoints(model) ? DEFAULT_COUNT.points : DEFAULT_COUNT.pictures, model.limits.n);
   control("steps").max = model.limits.steps;
   control("steps").value = model.default.steps;
   control("guidance").value = model.default.guidance ?? 1;
-  byId("guidance-label").hidden = !hasNull(model);
+  byId("guidance-label").hidden = !takesGuidance(model);
   showOptions();
 }
 
 function listClasses(model) {
-  const names = model.classes ?? [];
-  const choices = names.map((name) => new Option(name, name));
+  const names = classesOf(model);
+  const choices = names.map((name, index) => new Option(name, index));
   if (names.length > 1) choices.unshift(new Option("each in turn", IN_TURN));
-  if (hasNull(model)) choices.unshift(new Option("any", ""));
+  if (takesGuidance(model)) choices.unshift(new Option("any", ""));
   control("class").replaceChildren(...choices);
-  control("class").value = names.length > 1 && !isPoints(model) ? IN_TURN : names[0] ?? "";
+  control("class").value = names.length > 1 && !isPoints(model) ? IN_TURN : 0;
   byId("class-label").hidden = names.length === 0;
 }
 
 function showOptions() {
+  control("sampler").title = currentSampler().title;
   byId("options").replaceChildren(...currentSampler().options.map(optionControl));
   refresh();
 }
@@ -122,17 +128,18 @@ function readNumber(name) {
 
 function readClass(model, count) {
   const choice = control("class").value;
-  if (choice !== IN_TURN) return choice === "" ? null : choice;
+  const names = classesOf(model);
+  if (choice !== IN_TURN) return choice === "" ? null : names[choice];
   // A count that will be refused gets no array: one fault in the answer, not two.
-  if (!Number.isInteger(count) || count < 1 || count > model.limits.n) return model.classes[0];
-  return Array.from({ length: count }, (_, index) => model.classes[index % model.classes.length]);
+  if (!Number.isInteger(count) || count < 1 || count > model.limits.n) return names[0];
+  return Array.from({ length: count }, (_, index) => names[index % names.length]);
 }
 
 function readRequest() {
   const model = currentModel();
   const body = { model: model.name, n: readNumber("n"), seed: readNumber("seed") };
-  if (model.classes?.length > 0) body.class = readClass(model, body.n);
-  if (hasNull(model) && body.class !== null) body.guidance = readNumber("guidance");
+  if (model.class_count > 0) body.class = readClass(model, body.n);
+  if (takesGuidance(model) && body.class !== null) body.guidance = readNumber("guidance");
   body.sampler = control("sampler").value;
   body.steps = readNumber("steps");
   for (const option of currentSampler().options) {
@@ -149,7 +156,7 @@ function drawSeed() {
 // Everything that follows from the controls' values.
 function refresh() {
   if (!currentModel()) return;
-  control("guidance").disabled = control("class").value === "" && hasNull(currentModel());
+  control("guidance").disabled = control("class").value === "" && takesGuidance(currentModel());
   byId("command").textContent = curlCommand();
 }
 
@@ -258,7 +265,7 @@ function showPoints(model, { points, params }) {
   const canvas = element("canvas", { width: side, height: side });
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `${points.length} points of ${model.name}`);
-  const names = model.classes ?? [];
+  const names = classesOf(model);
   const classOf = (index) => Array.isArray(params.class) ? params.class[index] : params.class;
   const colourOf = (name) => PALETTE[Math.max(0, names.indexOf(name)) % PALETTE.length];
   const colours = points.map((_, index) => colourOf(classOf(index)));
