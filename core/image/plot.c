@@ -2,6 +2,7 @@
 
 #include "core/image/plot_axes.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -157,6 +158,7 @@ bool plot_points(const float *points, size_t n, size_t dim, const int32_t *label
 {
     bool good = true;
 
+    assert((dim == 1 || dim == 2) && view[0] < view[1] && view[2] < view[3]);
     *picture = (struct picture){PLOT_SIZE, PLOT_SIZE, 3, malloc((size_t)PLOT_SIZE * PLOT_SIZE * 3)};
     if (picture->pixels == NULL)
         return error_set(error, ERROR_NO_MEMORY, "no memory for a plot");
