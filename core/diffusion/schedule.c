@@ -173,14 +173,12 @@ static int leading_timestep(const struct schedule_config *config, size_t n, size
     return (int)(i * (config->timesteps / n)) + config->steps_offset;
 }
 
-/* numpy.linspace(0, T-1, n).round(): its last entry is set, not computed. */
+/* numpy.linspace(0, T-1, n).round(). */
 static int linspace_timestep(const struct schedule_config *config, size_t n, size_t i)
 {
-    const double last = (double)(config->timesteps - 1);
+    const double step = n == 1 ? 0.0 : (double)(config->timesteps - 1) / (double)(n - 1);
 
-    if (n == 1)
-        return 0;
-    return (int)rint(i == n - 1 ? last : (double)i * (last / (double)(n - 1)));
+    return (int)rint((double)i * step);
 }
 
 /* numpy.arange(T, 0, -T/n): start + k * delta, where delta is what is left of -T/n beside T. */

@@ -270,6 +270,37 @@ static void predicted_x0_is_the_x0_of_the_step(void **state)
     schedule_finish(&setting.schedule);
 }
 
+/* x_0 is cut to .25 and the noise that goes on is what then explains x. */
+static void clipped_output_goes_on_with_the_noise_of_the_clipped_x0(void **state)
+{
+    struct schedule_config config = schedule_config_default();
+    struct setting setting;
+    struct chain chain;
+    struct plan *plan;
+    float x_0[DIM], x[DIM];
+
+    (void)state;
+    config.clip_sample_range = .25;
+    set_up(&setting, &config, "ddim", DIM);
+    give(&setting, OPTION_USE_CLIPPED_MODEL_OUTPUT, 1.0);
+    plan = chain_plan(&setting.request);
+    chain_init(&chain, 3);
+    plan->sampler->begin(&chain.row, plan);
+    memcpy(x, chain.x, sizeof(x));
+    answer_anything(&chain.row, plan, chain.output);
+    plan_predicted_x0(plan, &chain.row, chain.output, x_0);
+    (void)plan->sampler->advance(&chain.row, plan, chain.output);
+    for (size_t i = 0; i < DIM; i++) {
+        const struct level from = plan->step[0].from, to = plan->step[0].to;
+        const double epsilon = ((double)x[i] - from.alpha * (double)x_0[i]) / from.sigma;
+        const double expected = to.alpha * (double)x_0[i] + to.sigma * epsilon;
+
+        assert_true(fabs((double)chain.x[i] - expected) < 1e-6);
+    }
+    plan_destroy(plan);
+    schedule_finish(&setting.schedule);
+}
+
 static void steps_ask_for_no_memory(void **state)
 {
     struct schedule_config config = unclipped();
@@ -305,6 +336,7 @@ int main(void)
         cmocka_unit_test(a_learned_variance_is_the_variance_of_each_value),
         cmocka_unit_test(a_row_fails_at_the_step_whose_value_is_no_number),
         cmocka_unit_test(predicted_x0_is_the_x0_of_the_step),
+        cmocka_unit_test(clipped_output_goes_on_with_the_noise_of_the_clipped_x0),
         cmocka_unit_test(steps_ask_for_no_memory),
     };
     return cmocka_run_group_tests_name("samplers", tests, NULL, NULL);
