@@ -60,7 +60,7 @@ static bool read_name(struct model *model, const char *path, const char *root, s
                          "the folder's name must be 1..%d letters, digits, dots, dashes and "
                          "underscores, the first a letter or digit",
                          MODEL_NAME_MAX);
-    snprintf(model->name, sizeof(model->name), "%s", name);
+    memcpy(model->name, name, strlen(name) + 1);
     return true;
 }
 
