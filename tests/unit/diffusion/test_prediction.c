@@ -27,8 +27,8 @@ static void every_head_gives_back_x0_and_noise(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
-        for (double alpha = .05; alpha < .999; alpha += .05)
-            check_round_trip(heads[i], alpha, 1e-12);
+        for (int k = 1; k < 20; k++)
+            check_round_trip(heads[i], .05 * k, 1e-12);
 }
 
 static void v_and_sample_work_where_no_signal_is_left(void **state)
