@@ -1,0 +1,32 @@
+/* command.h - what `denoised WORD` does: one file and one row per command.
+ *
+ * To add a command: write command_NAME.c, and its row here. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+/* Name, arguments for the usage, help. */
+#define COMMANDS(X)                                                                                \
+    X(serve, "[OPTIONS]", "run the daemon; `denoised serve --help` lists the options")             \
+    X(check, "DIR", "judge a model folder: one line, exit 0 or 2")                                 \
+    X(openapi, "", "print the HTTP contract for machines")                                         \
+    X(version, "", "print the version")                                                            \
+    X(help, "", "print this")
+
+struct command {
+    const char *name, *arguments, *help;
+    /* `argv` begins behind the command's name. Returns the exit code. */
+    int (*run)(int argc, char *const *argv);
+};
+
+/* NULL past the end / when there is none of that name. */
+const struct command *command_at(int index);
+const struct command *command_find(const char *name);
+
+/* To stderr, with a sentence before it unless it is NULL: exit code 2. */
+int command_misused(const char *sentence);
+
+#define COMMAND_DECLARE(name, arguments, help) int command_##name(int argc, char *const *argv);
+COMMANDS(COMMAND_DECLARE)
+#undef COMMAND_DECLARE
+
+#endif

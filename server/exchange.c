@@ -1,0 +1,394 @@
+#include "server/exchange.h"
+
+#include "core/base/clock.h"
+#include "server/connection.h"
+#include "server/exchange_log.h"
+#include "server/reply.h"
+#include "server/target.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DISCARD_MAX (1024u * 1024u)
+
+static void drop_body(struct exchange *exchange)
+{
+    exchange->http->service->body_bytes -= exchange->body.size;
+    buffer_finish(&exchange->body);
+}
+
+static void release(struct exchange *exchange)
+{
+    assert(exchange->holders > 0);
+    if (--exchange->holders > 0)
+        return;
+    drop_body(exchange);
+    sample_destroy(exchange->sample);
+    free(exchange->raw_target);
+    free(exchange);
+}
+
+void *exchange_open(void *context, const char *raw_target, struct MHD_Connection *mhd)
+{
+    struct exchange *exchange = calloc(1, sizeof *exchange);
+
+    if (exchange == NULL)
+        return NULL;
+    exchange->http = context;
+    exchange->mhd = mhd;
+    exchange->connection = connection_of(mhd);
+    exchange->holders = 1;
+    exchange->began_ns = clock_now_ns();
+    exchange->raw_target = raw_target != NULL ? strdup(raw_target) : NULL;
+    exchange->route_index = route_count();
+    exchange->call.service = exchange->http->service;
+    request_id_make(exchange->id);
+    if (exchange->connection != NULL && exchange->connection->phase == CONNECTION_IDLE)
+        connection_enter(exchange->connection, CONNECTION_HEAD);
+    return exchange;
+}
+
+/* --- answering */
+
+static enum MHD_Result send_answer(struct exchange *exchange, struct answer *answer, bool closes)
+{
+    exchange->stage = EXCHANGE_ANSWERED;
+    exchange->status = answer->status;
+    exchange->answer_bytes = answer->body.size;
+    connection_enter(exchange->connection, CONNECTION_SENDING);
+    return reply_send(exchange->mhd, answer, exchange->id,
+                      closes || exchange->http->service->is_refusing);
+}
+
+static enum MHD_Result send_problem(struct exchange *exchange, bool closes)
+{
+    struct answer answer = {0};
+    enum MHD_Result result;
+
+    metrics_rejected(&exchange->http->service->metrics, exchange->problem.code);
+    if (exchange->allow[0] != '\0')
+        answer_header(&answer, "Allow", "%s", exchange->allow);
+    reply_problem(&answer, &exchange->problem, exchange->id);
+    result = send_answer(exchange, &answer, closes);
+    answer_finish(&answer);
+    return result;
+}
+
+/* --- the head */
+
+static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                  size_t name_size, const char *value, size_t value_size)
+{
+    (void)kind;
+    head_add(context, name, name_size, value, value_size);
+    return MHD_YES;
+}
+
+static bool find_route(struct exchange *exchange, const struct target *target)
+{
+    exchange->route = route_find(exchange->head.method, target->path, exchange->call.parameter,
+                                 &exchange->problem, exchange->allow);
+    if (exchange->route == NULL)
+        return false;
+    exchange->route_index = (size_t)(exchange->route - route_at(0));
+    return true;
+}
+
+/* Limits and state that are known before the body. */
+static bool may_begin(struct exchange *exchange)
+{
+    const struct service *service = exchange->http->service;
+    struct problem *problem = &exchange->problem;
+
+    if (exchange->head.declared > exchange->route->body_max)
+        return problem_set(problem, PROBLEM_BODY_TOO_LARGE, "the body may have %zu bytes",
+                           exchange->route->body_max);
+    if (exchange->route->needs_models && !service_loaded(service)) {
+        problem->retry_after = 1;
+        return problem_set(problem, PROBLEM_LOADING, "the models are being loaded");
+    }
+    if (exchange->route->start == NULL)
+        return true;
+    if (service->is_refusing) {
+        problem->retry_after = 5;
+        return problem_set(problem, PROBLEM_DRAINING, "the daemon is stopping");
+    }
+    if (service->body_bytes + exchange->head.declared > service->options->body_bytes) {
+        problem->retry_after = 1;
+        return problem_set(problem, PROBLEM_QUEUE_FULL, "too many request bodies at once");
+    }
+    return true;
+}
+
+static bool check_head(struct exchange *exchange)
+{
+    const struct text_list *names = &exchange->http->service->options->host_name;
+    const struct request_head *head = &exchange->head;
+    struct problem *problem = &exchange->problem;
+    struct target target;
+
+    return target_read(&target, exchange->raw_target, problem) &&
+           guard_host(head, names, problem) && find_route(exchange, &target) &&
+           guard_origin(head, problem) &&
+           (exchange->route->start == NULL || guard_media(head, problem)) && may_begin(exchange) &&
+           target_no_query(&target, problem);
+}
+
+/* The first call: headers only. A refusal here closes the connection, so when there is no body to
+ * be left unread it waits for the last call. */
+static enum MHD_Result begin(struct exchange *exchange, const char *method, const char *version)
+{
+    struct request_head *head = &exchange->head;
+
+    exchange->stage = EXCHANGE_BODY;
+    head->method = method;
+    head->version = version;
+    (void)snprintf(exchange->method, sizeof exchange->method, "%s", method);
+    (void)MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, add_header, head);
+    if (!guard_framing(head, &exchange->problem) || !guard_version(head, &exchange->problem))
+        return send_problem(exchange, true);
+    if (!check_head(exchange) && head_has_body(head))
+        return send_problem(exchange, true);
+    connection_enter(exchange->connection, CONNECTION_BODY);
+    return MHD_YES;
+}
+
+/* --- the body */
+
+static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, size_t *size)
+{
+    struct service *service = exchange->http->service;
+    const size_t limit = exchange->route != NULL ? exchange->route->body_max : 0;
+
+    exchange->connection->body_bytes += *size;
+    if (exchange->body.size + *size > limit || exchange->discarded > 0) {
+        exchange->discarded += *size;
+        if (exchange->discarded > DISCARD_MAX)
+            return MHD_NO;
+    } else if (service->body_bytes + *size > service->options->body_bytes) {
+        return MHD_NO;
+    } else {
+        const size_t before = exchange->body.size;
+
+        buffer_append(&exchange->body, bytes, *size);
+        service->body_bytes += exchange->body.size - before;
+    }
+    *size = 0;
+    return MHD_YES;
+}
+
+/* --- waiting for the engine */
+
+static void list_waiting(struct exchange *exchange)
+{
+    struct http *http = exchange->http;
+
+    exchange->next = NULL;
+    exchange->previous = http->waiting_last;
+    if (http->waiting_last != NULL)
+        http->waiting_last->next = exchange;
+    else
+        http->waiting = exchange;
+    http->waiting_last = exchange;
+}
+
+static void unlist_waiting(struct exchange *exchange)
+{
+    struct http *http = exchange->http;
+
+    if (exchange->previous != NULL)
+        exchange->previous->next = exchange->next;
+    else
+        http->waiting = exchange->next;
+    if (exchange->next != NULL)
+        exchange->next->previous = exchange->previous;
+    else
+        http->waiting_last = exchange->previous;
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    release(handle->data);
+}
+
+/* A polled descriptor must not be closed, so the watch ends before the connection is resumed. */
+static void unwatch(struct exchange *exchange)
+{
+    if (!exchange->is_watching)
+        return;
+    exchange->is_watching = false;
+    (void)uv_poll_stop(&exchange->watch);
+    uv_close((uv_handle_t *)&exchange->watch, on_watch_closed);
+}
+
+static void on_gone(uv_poll_t *watch, int status, int events)
+{
+    struct exchange *exchange = watch->data;
+    struct http *http = exchange->http;
+
+    if (status == 0 && (events & UV_DISCONNECT) == 0)
+        return;
+    exchange->is_gone = true;
+    atomic_store(&sample_request(exchange->sample)->cancelled, true);
+    unwatch(exchange);
+    MHD_resume_connection(exchange->mhd);
+    http_turn(http);
+}
+
+/* The library takes a suspended socket out of its epoll set and would not see the client leave. */
+static void watch(struct exchange *exchange)
+{
+    struct http *http = exchange->http;
+
+    if (!http->service->options->abort_on_disconnect ||
+        uv_poll_init(http->loop, &exchange->watch, exchange->connection->descriptor) != 0)
+        return;
+    exchange->watch.data = exchange;
+    exchange->is_watching = true;
+    exchange->holders++;
+    if (uv_poll_start(&exchange->watch, UV_DISCONNECT, on_gone) != 0)
+        unwatch(exchange);
+}
+
+static enum MHD_Result wait_for_engine(struct exchange *exchange)
+{
+    exchange->stage = EXCHANGE_WAITING;
+    exchange->holders++;
+    list_waiting(exchange);
+    connection_enter(exchange->connection, CONNECTION_WORKING);
+    MHD_suspend_connection(exchange->mhd);
+    watch(exchange);
+    return MHD_YES;
+}
+
+static void collected(struct exchange *exchange)
+{
+    const struct request *request = sample_request(exchange->sample);
+
+    unlist_waiting(exchange);
+    if (exchange->connection != NULL && !exchange->is_gone) {
+        exchange->stage = EXCHANGE_READY;
+        unwatch(exchange);
+        MHD_resume_connection(exchange->mhd);
+    }
+    if (request->error.code == ERROR_NONE)
+        metrics_encode(&exchange->http->service->metrics,
+                       sample_answer(exchange->sample)->media_type,
+                       request->finished_ns - request->sampled_ns);
+    release(exchange);
+}
+
+/* Requests end about in the order they came, so the one looked for stands near the list's start;
+ * the list holds at most --max-queue-requests. */
+static struct exchange *waiting_with(const struct http *http, const struct sample *sample)
+{
+    struct exchange *at = http->waiting;
+
+    while (at->sample != sample) {
+        at = at->next;
+        assert(at != NULL);
+    }
+    return at;
+}
+
+void exchange_collect(struct http *http)
+{
+    struct request *request = engine_collect(http->service->engine);
+
+    while (request != NULL) {
+        struct request *next = request->next;
+
+        collected(waiting_with(http, sample_of(request)));
+        request = next;
+    }
+}
+
+/* --- the last call */
+
+static enum MHD_Result answer_sample(struct exchange *exchange)
+{
+    const struct request *request = sample_request(exchange->sample);
+
+    if (request->error.code == ERROR_CANCELLED) {
+        exchange->problem.retry_after = 5;
+        (void)problem_set(&exchange->problem, PROBLEM_DRAINING,
+                          "the daemon stopped before this was done");
+        return send_problem(exchange, true);
+    }
+    return send_answer(exchange, sample_answer(exchange->sample), false);
+}
+
+static enum MHD_Result answer_at_once(struct exchange *exchange)
+{
+    struct answer answer = {0};
+    enum MHD_Result result;
+
+    if (exchange->route->answer(&exchange->call, &answer, &exchange->problem))
+        result = send_answer(exchange, &answer, false);
+    else
+        result = send_problem(exchange, false);
+    answer_finish(&answer);
+    return result;
+}
+
+static enum MHD_Result end(struct exchange *exchange)
+{
+    struct service *service = exchange->http->service;
+
+    if (exchange->problem.code != PROBLEM_NONE)
+        return send_problem(exchange, false);
+    if (exchange->discarded > 0) {
+        (void)problem_set(&exchange->problem, PROBLEM_BODY_TOO_LARGE, "the body may have %zu bytes",
+                          exchange->route->body_max);
+        return send_problem(exchange, true);
+    }
+    if (exchange->route->start == NULL)
+        return answer_at_once(exchange);
+    service->body_bytes -= exchange->body.size;
+    exchange->sample = exchange->route->start(service, &exchange->body, exchange->head.accept,
+                                              exchange->id, &exchange->problem);
+    buffer_finish(&exchange->body);
+    return exchange->sample != NULL ? wait_for_engine(exchange) : send_problem(exchange, false);
+}
+
+enum MHD_Result exchange_handle(void *http, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **context)
+{
+    struct exchange *exchange = *context;
+
+    (void)http;
+    (void)mhd;
+    (void)url;
+    if (exchange == NULL || exchange->connection == NULL || exchange->is_gone)
+        return MHD_NO;
+    if (exchange->stage == EXCHANGE_NEW)
+        return begin(exchange, method, version);
+    if (*upload_size > 0)
+        return take_body(exchange, upload, upload_size);
+    if (exchange->stage == EXCHANGE_READY)
+        return answer_sample(exchange);
+    return exchange->stage == EXCHANGE_BODY ? end(exchange) : MHD_YES;
+}
+
+void exchange_completed(void *http, struct MHD_Connection *mhd, void **context,
+                        enum MHD_RequestTerminationCode code)
+{
+    struct exchange *exchange = *context;
+
+    (void)http;
+    (void)mhd;
+    *context = NULL;
+    if (exchange == NULL)
+        return;
+    if (exchange->connection != NULL)
+        connection_enter(exchange->connection, CONNECTION_IDLE);
+    exchange->connection = NULL;
+    exchange->mhd = NULL;
+    unwatch(exchange);
+    if (exchange->stage == EXCHANGE_WAITING)
+        atomic_store(&sample_request(exchange->sample)->cancelled, true);
+    exchange_log(exchange, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    release(exchange);
+}

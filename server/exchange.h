@@ -1,0 +1,58 @@
+/* exchange.h - one HTTP request, from its first line to its answer.
+ *
+ * Held by the library (until it says completed), by the engine (from submit to collect) and by the
+ * disconnect watch (until its handle is closed); the last one frees it. Loop's thread. */
+#ifndef EXCHANGE_H
+#define EXCHANGE_H
+
+#include "server/guard.h"
+#include "server/http.h"
+#include "server/request_id.h"
+#include "server/routes.h"
+
+enum exchange_stage {
+    EXCHANGE_NEW,     /* the target is known, the headers are not */
+    EXCHANGE_BODY,    /* the head is good or its refusal is kept for the last call */
+    EXCHANGE_WAITING, /* suspended: the engine has the request */
+    EXCHANGE_READY,   /* the engine has given it back */
+    EXCHANGE_ANSWERED
+};
+
+struct exchange {
+    struct http *http;
+    struct connection *connection; /* NULL once the library has completed it */
+    struct MHD_Connection *mhd;
+    enum exchange_stage stage;
+    unsigned holders;
+    char id[REQUEST_ID_SIZE];
+    char method[16];
+    char *raw_target; /* owned; NULL when memory ran out */
+    uint64_t began_ns;
+    struct request_head head;
+    size_t route_index; /* of route, or route_count() */
+    const struct route *route;
+    struct call call;
+    struct problem problem; /* code PROBLEM_NONE: not refused so far */
+    char allow[32];         /* for 405 */
+    struct buffer body;
+    size_t discarded;      /* body bytes beyond the limit */
+    struct sample *sample; /* owned */
+    uv_poll_t watch;       /* for the client's leaving, while waiting */
+    bool is_watching, is_gone;
+    int status; /* answered; 0: not yet */
+    size_t answer_bytes;
+    struct exchange *next, *previous; /* in http->waiting */
+};
+
+/* Callbacks for MHD_start_daemon; `http` is the context. */
+void *exchange_open(void *http, const char *raw_target, struct MHD_Connection *mhd);
+enum MHD_Result exchange_handle(void *http, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **exchange);
+void exchange_completed(void *http, struct MHD_Connection *mhd, void **exchange,
+                        enum MHD_RequestTerminationCode code);
+
+/* Takes over all that the engine has finished and resumes their connections; http_turn next. */
+void exchange_collect(struct http *http);
+
+#endif

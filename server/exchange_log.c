@@ -1,0 +1,41 @@
+#include "server/exchange_log.h"
+
+#include "core/base/clock.h"
+#include "server/exchange.h"
+#include "server/log.h"
+
+#define CLIENT_LEFT 499 /* nginx's number for it */
+
+static void log_sample(struct log_line *line, const struct exchange *exchange)
+{
+    const struct sample *sample = exchange->sample;
+
+    if (sample == NULL)
+        return;
+    log_text(line, "model", sample_request(exchange->sample)->model->name);
+    log_number(line, "n", (double)sample_request(exchange->sample)->n);
+    if (sample_tag(sample)[0] != '\0')
+        log_text(line, "tag", sample_tag(sample));
+}
+
+void exchange_log(const struct exchange *exchange, bool is_complete)
+{
+    const uint64_t nanoseconds = clock_now_ns() - exchange->began_ns;
+    const int status = exchange->status != 0 ? exchange->status : CLIENT_LEFT;
+    struct log_line line;
+
+    metrics_request(&exchange->http->service->metrics, exchange->route_index, status, nanoseconds);
+    log_begin(&line, "info", "request");
+    log_text(&line, "method", exchange->method);
+    log_text(&line, "path", exchange->raw_target != NULL ? exchange->raw_target : "");
+    log_number(&line, "status", status);
+    log_number(&line, "ms", (double)(nanoseconds / 1000u) * 1e-3);
+    log_number(&line, "bytes", (double)exchange->answer_bytes);
+    log_sample(&line, exchange);
+    if (exchange->problem.code != PROBLEM_NONE)
+        log_text(&line, "code", problem_name(exchange->problem.code));
+    if (!is_complete)
+        log_text(&line, "end", "cut");
+    log_text(&line, "id", exchange->id);
+    log_end(&line);
+}

@@ -1,0 +1,28 @@
+/* health.h - is the daemon alive, started, ready? Atomics that the loop writes and any thread
+ * reads: the admin listener answers probes while the loop works. */
+#ifndef HEALTH_H
+#define HEALTH_H
+
+#include "core/base/buffer.h"
+#include "core/engine/engine.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct health {
+    atomic_bool loaded;           /* loading has ended well: catalog and engine may be read */
+    atomic_bool draining;         /* a stop was asked for */
+    atomic_uint_fast64_t beat_ns; /* when the loop last went round */
+};
+
+void health_beat(struct health *health);
+
+/* `engine` is read only once loaded. */
+bool health_live(const struct health *health, const struct engine *engine);
+bool health_ready(const struct health *health, const struct engine *engine);
+
+/* ["loading","draining"]: why it is not ready; [] when it is. */
+void health_reasons(const struct health *health, const struct engine *engine, struct buffer *out);
+
+#endif

@@ -1,0 +1,24 @@
+/* Finds the command and runs it. */
+#include "server/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    const struct command *command;
+    char sentence[128];
+
+    if (name == NULL)
+        return command_misused("which command?");
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    if (strcmp(name, "--version") == 0)
+        name = "version";
+    command = command_find(name);
+    if (command != NULL)
+        return command->run(argc - 2, argv + 2);
+    (void)snprintf(sentence, sizeof sentence, "there is no command '%.64s'", name);
+    return command_misused(sentence);
+}

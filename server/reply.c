@@ -1,0 +1,51 @@
+#include "server/reply.h"
+
+#include <string.h>
+
+void reply_problem(struct answer *answer, const struct problem *problem, const char *request_id)
+{
+    answer->status = problem_status(problem->code);
+    answer->media_type = "application/problem+json";
+    answer_header(answer, "Cache-Control", "no-store");
+    if (problem->retry_after > 0)
+        answer_header(answer, "Retry-After", "%u", problem->retry_after);
+    problem_json(problem, request_id, &answer->body);
+}
+
+static bool add_headers(struct MHD_Response *response, const struct answer *answer,
+                        const char *request_id, bool closes)
+{
+    bool good = MHD_add_response_header(response, "Content-Type", answer->media_type) == MHD_YES &&
+                MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES;
+    bool has_id = false;
+
+    for (size_t i = 0; i < answer->header_count; i++) {
+        good = good && MHD_add_response_header(response, answer->headers[i].name,
+                                               answer->headers[i].value) == MHD_YES;
+        has_id |= strcmp(answer->headers[i].name, "X-Request-Id") == 0;
+    }
+    if (!has_id)
+        good = good && MHD_add_response_header(response, "X-Request-Id", request_id) == MHD_YES;
+    if (closes)
+        good = good && MHD_add_response_header(response, "Connection", "close") == MHD_YES;
+    return good;
+}
+
+enum MHD_Result reply_send(struct MHD_Connection *connection, struct answer *answer,
+                           const char *request_id, bool closes)
+{
+    struct MHD_Response *response;
+    enum MHD_Result result = MHD_NO;
+
+    if (!buffer_ok(&answer->body))
+        return MHD_NO;
+    response = MHD_create_response_from_buffer(answer->body.size, answer->body.data,
+                                               MHD_RESPMEM_MUST_FREE);
+    if (response == NULL)
+        return MHD_NO;
+    answer->body = (struct buffer){0};
+    if (add_headers(response, answer, request_id, closes))
+        result = MHD_queue_response(connection, (unsigned)answer->status, response);
+    MHD_destroy_response(response);
+    return result;
+}

@@ -1,0 +1,18 @@
+/* reply.h - from an answer to libmicrohttpd's response, on either listener. */
+#ifndef REPLY_H
+#define REPLY_H
+
+#include "proto/answer.h"
+#include "proto/problem.h"
+
+#include <microhttpd.h>
+
+/* problem+json, with Retry-After where the problem has one. */
+void reply_problem(struct answer *answer, const struct problem *problem, const char *request_id);
+
+/* Queues it and takes the body over; the rest of `answer` stays the caller's. Adds X-Request-Id
+ * unless the answer has one, nosniff, and Connection: close when asked to. */
+enum MHD_Result reply_send(struct MHD_Connection *connection, struct answer *answer,
+                           const char *request_id, bool closes);
+
+#endif

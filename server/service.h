@@ -1,0 +1,33 @@
+/* service.h - what routes work with: the models, the engine, how the daemon is, what it counts.
+ *
+ * The loader fills catalog, engine and context on its own thread, then sets health.loaded; after
+ * that they are read-only. Fields marked "loop" belong to the loop's thread alone. */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include "core/model/catalog.h"
+#include "proto/sample.h"
+#include "server/health.h"
+#include "server/metrics.h"
+#include "server/options.h"
+
+struct service {
+    const struct options *options;
+    const struct backend *backend; /* started */
+    struct health health;
+    struct metrics metrics;
+    struct catalog catalog;
+    size_t folders_refused; /* of --model; the catalog counts those of --models */
+    struct engine *engine;
+    struct sample_context context;
+    bool is_refusing;  /* loop: new work is answered 503 draining */
+    size_t body_bytes; /* loop: of request bodies in memory */
+};
+
+/* True once catalog and engine may be read. Any thread. */
+bool service_loaded(const struct service *service);
+
+/* What a refused client should wait: the backlog in whole seconds, 1..120. */
+unsigned service_retry_after(double backlog_seconds);
+
+#endif
