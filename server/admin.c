@@ -95,8 +95,8 @@ static enum MHD_Result answer(const struct admin *admin, const struct admin_requ
 
     request_id_make(id);
     if (route == NULL || !route->answer(&call, &reply, &problem)) {
+        answer_problem(&reply, &problem, id);
         allow_get(&reply, &problem);
-        reply_problem(&reply, &problem, id);
     }
     result = reply_send(mhd, &reply, id, problem.code != PROBLEM_NONE);
     answer_finish(&reply);

@@ -67,9 +67,10 @@ static enum MHD_Result send_problem(struct exchange *exchange, bool closes)
     enum MHD_Result result;
 
     metrics_rejected(&exchange->http->service->metrics, exchange->problem.code);
+    answer_problem(&answer, &exchange->problem, exchange->id);
+    answer_header(&answer, "Cache-Control", "no-store");
     if (exchange->allow[0] != '\0')
         answer_header(&answer, "Allow", "%s", exchange->allow);
-    reply_problem(&answer, &exchange->problem, exchange->id);
     result = send_answer(exchange, &answer, closes);
     answer_finish(&answer);
     return result;

@@ -1,8 +1,8 @@
 #include "server/options.h"
 
 #include "core/engine/engine.h"
+#include "proto/text.h"
 #include "server/cpus.h"
-#include "server/suggest.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -110,7 +110,7 @@ static bool refuse_unknown(const char *where, const char *dashes, const char *na
     size_t best = 4;
 
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const size_t distance = suggest_distance(name, SETTINGS[i].name);
+        const size_t distance = text_distance(name, SETTINGS[i].name);
 
         if (distance < best) {
             best = distance;

@@ -2,16 +2,6 @@
 
 #include <string.h>
 
-void reply_problem(struct answer *answer, const struct problem *problem, const char *request_id)
-{
-    answer->status = problem_status(problem->code);
-    answer->media_type = "application/problem+json";
-    answer_header(answer, "Cache-Control", "no-store");
-    if (problem->retry_after > 0)
-        answer_header(answer, "Retry-After", "%u", problem->retry_after);
-    problem_json(problem, request_id, &answer->body);
-}
-
 static bool add_headers(struct MHD_Response *response, const struct answer *answer,
                         const char *request_id, bool closes)
 {

@@ -3,12 +3,8 @@
 #define REPLY_H
 
 #include "proto/answer.h"
-#include "proto/problem.h"
 
 #include <microhttpd.h>
-
-/* problem+json, with Retry-After where the problem has one. */
-void reply_problem(struct answer *answer, const struct problem *problem, const char *request_id);
 
 /* Queues it and takes the body over; the rest of `answer` stays the caller's. Adds X-Request-Id
  * unless the answer has one, nosniff, and Connection: close when asked to. */
