@@ -239,7 +239,7 @@ static char *object_of_keys(size_t count, size_t same_as_first)
     for (size_t i = 0; i < count; i++)
         end += sprintf(end, "%s\"key%zu\":%zu", i > 0 ? "," : "",
                        i > 0 && i == same_as_first ? 0 : i, i);
-    (void)strcpy(end, "}");
+    (void)stpcpy(end, "}");
     return text;
 }
 
@@ -277,7 +277,7 @@ static void many_keys_on_many_levels_need_memory_only(void **state)
 {
     static const struct json_limits limits = {
         .depth = 64, .keys = 100, .values = 100000, .string_bytes = 100, .number_bytes = 10};
-    char *text = malloc(64 * 100 * 16);
+    char *text = malloc((size_t)64 * 100 * 16);
     char *end = text;
 
     (void)state;
