@@ -62,6 +62,9 @@ MUST_CHECK bool options_read(struct options *options, int argc, char *const *arg
                              options_environment *environment, struct error *error);
 void options_finish(struct options *options);
 
+/* The table of options in Markdown, as README.md has it. */
+void options_markdown(struct buffer *out);
+
 /* For --help, and for --check-config: `key = value  # source` lines that --config reads back. */
 void options_help(struct buffer *out);
 void options_print(const struct options *options, struct buffer *out);

@@ -1,4 +1,4 @@
-/* The table of options for people: --help and --check-config. */
+/* The table of options for people: --help, --check-config and README.md. */
 #include "server/options.h"
 
 #include <stdio.h>
@@ -23,6 +23,21 @@ void options_help(struct buffer *out)
     buffer_text(out, "Each is also an environment variable (--max-n is DENOISED_MAX_N) and a key "
                      "of the\nconfiguration file (max-n = 16). Flags beat the environment, the "
                      "environment beats the file.\n");
+}
+
+void options_markdown(struct buffer *out)
+{
+    const struct setting *setting;
+
+    buffer_text(out, "| flag | meaning | default |\n|---|---|---|\n");
+    for (size_t i = 0; (setting = setting_at(i)) != NULL; i++) {
+        buffer_printf(out, "| `--%s%s%s` | %s | ", setting->name,
+                      setting->argument != NULL ? " " : "",
+                      setting->argument != NULL ? setting->argument : "", setting->help);
+        if (setting->fallback != NULL)
+            buffer_printf(out, "%s ", setting->fallback);
+        buffer_text(out, "|\n");
+    }
 }
 
 static void print_list(const struct text_list *list, struct buffer *out)

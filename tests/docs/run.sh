@@ -22,5 +22,5 @@ done >"$blocks/session"
 echo "== the other blocks, as one session"
 cat "$blocks/session"
 timeout 300 bash -e "$blocks/session"
-./denoised options --markdown | diff - <(awk '/^<!-- options -->$/ {p = 1; next} /^<!-- end of options -->$/ {p = 0} p' README.md) \
-    || { echo "README.md: the option table differs from the code's: paste \`denoised options --markdown\`"; exit 1; }
+./denoised options | diff - <(awk '/^<!-- options -->$/ {p = 1; next} /^<!-- end of options -->$/ {p = 0} p' README.md) \
+    || { echo "README.md: the option table differs from the code's: paste \`denoised options\`"; exit 1; }
