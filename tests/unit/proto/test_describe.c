@@ -1,0 +1,214 @@
+/* What is told about models is what requests are held to. */
+#include "tests/support/test.h"
+
+#include "core/base/version.h"
+#include "proto/describe.h"
+#include "proto/openapi.h"
+#include "tests/support/sample_try.h"
+
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct sample_try try;
+
+static cJSON *parsed(struct buffer *out)
+{
+    cJSON *json;
+
+    assert_true(buffer_ok(out));
+    assert_int_equal(out->data[out->size - 1], '\n');
+    json = cJSON_ParseWithLength((const char *)out->data, out->size);
+    assert_non_null(json);
+    buffer_finish(out);
+    return json;
+}
+
+static cJSON *described(size_t index)
+{
+    struct buffer out = {0};
+
+    describe_model(&try.context, &try.fake.models[index], &out);
+    return parsed(&out);
+}
+
+static void check(const cJSON *json, const char *key, const char *expected)
+{
+    char *text = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(json, key));
+
+    assert_non_null(text);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void a_model_is_described_whole(void **state)
+{
+    cJSON *json = described(1);
+
+    (void)state;
+    check(json, "name", "\"faces\"");
+    check(json, "digest", "\"sha256:" FAKE_DIGEST "\"");
+    check(json, "family", "\"Fake\"");
+    check(json, "shape", "[4,4,3]");
+    check(json, "classes", "[\"plain\",\"glasses\",\"hat\",\"beard\"]");
+    check(json, "class_count", "5");
+    check(json, "null_class", "4");
+    check(json, "default", "{\"sampler\":\"ddim\",\"steps\":50,\"guidance\":1.5}");
+    check(json, "limits", "{\"n\":64,\"steps\":1000,\"guidance\":30}");
+    check(json, "formats", "[\"png\",\"json\",\"npy\"]");
+    check(json, "step_ms", "{}");
+    check(json, "bytes", "123456");
+    check(json, "title", "\"A \\\"fake\\\" model\"");
+    check(json, "description", "null");
+    assert_null(cJSON_GetObjectItemCaseSensitive(json, "view"));
+    cJSON_Delete(json);
+}
+
+static void points_have_a_view_and_other_limits(void **state)
+{
+    cJSON *json = described(6);
+
+    (void)state;
+    check(json, "shape", "[2]");
+    check(json, "view", "[-8,8,-8,8]");
+    check(json, "limits", "{\"n\":10000,\"steps\":100,\"guidance\":1}");
+    check(json, "null_class", "null");
+    check(json, "class_count", "0");
+    cJSON_Delete(json);
+    json = described(4);
+    check(json, "view", "[-8,8]");
+    cJSON_Delete(json);
+    json = described(7);
+    check(json, "formats", "[\"json\",\"npy\"]");
+    cJSON_Delete(json);
+}
+
+/* Every sampler with every choice of every option that is told must be taken. */
+static void what_is_told_is_taken(void **state)
+{
+    const cJSON *sampler, *option, *choice;
+    cJSON *json = described(1);
+    size_t tried = 0;
+
+    (void)state;
+    cJSON_ArrayForEach(sampler, cJSON_GetObjectItemCaseSensitive(json, "samplers"))
+    {
+        const char *name = cJSON_GetObjectItemCaseSensitive(sampler, "name")->valuestring;
+
+        cJSON_ArrayForEach(option, cJSON_GetObjectItemCaseSensitive(sampler, "options"))
+        {
+            const cJSON *choices = cJSON_GetObjectItemCaseSensitive(option, "choices");
+
+            cJSON_ArrayForEach(choice, choices)
+            {
+                cJSON *body = cJSON_CreateObject();
+                char *text;
+
+                cJSON_AddStringToObject(body, "sampler", name);
+                cJSON_AddStringToObject(
+                    body, cJSON_GetObjectItemCaseSensitive(option, "name")->valuestring,
+                    choice->valuestring);
+                text = cJSON_PrintUnformatted(body);
+                if (sample_try_parse(&try, text, NULL) == NULL)
+                    fail_msg("%s", text);
+                tried++;
+                free(text);
+                cJSON_Delete(body);
+            }
+        }
+    }
+    assert_int_equal(tried, 3 + 3 + 3); /* spacings twice, variance types that are not learned */
+    cJSON_Delete(json);
+}
+
+static void the_list_names_the_default(void **state)
+{
+    struct buffer out = {0};
+    cJSON *json;
+
+    (void)state;
+    describe_models(&try.context, &out);
+    json = parsed(&out);
+    check(json, "default", "\"faces\"");
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "models")),
+                     FAKE_MODELS);
+    cJSON_Delete(json);
+}
+
+static void the_version_names_backend_and_encoder(void **state)
+{
+    struct buffer out = {0};
+    cJSON *json;
+
+    (void)state;
+    describe_version(&try.context, "plain C", &out);
+    json = parsed(&out);
+    check(json, "version", "\"" DENOISED_VERSION "\"");
+    check(json, "contract", "\"portable-test\"");
+    check(json, "backend", "\"portable\"");
+    check(json, "details", "\"plain C\"");
+    assert_non_null(cJSON_GetObjectItemCaseSensitive(json, "encoder"));
+    cJSON_Delete(json);
+}
+
+static void the_contract_is_printed_from_the_tables(void **state)
+{
+    static const char *const media[] = {"image/png", "application/json", NULL};
+    static const char *const problems[] = {"invalid_json", "bad_request", "invalid_parameter",
+                                           NULL};
+    static const struct openapi_route routes[] = {
+        {"POST", "/sample", "sample", media, problems, true},
+        {"GET", "/models/{name}", "one model", media + 1, problems + 2, false}};
+    struct buffer out = {0};
+    const cJSON *schemas, *properties, *responses;
+    cJSON *json;
+
+    (void)state;
+    openapi_print(routes, 2, &out);
+    json = parsed(&out);
+    check(json, "openapi", "\"3.1.0\"");
+    schemas = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(json, "components"),
+                                               "schemas");
+    properties = cJSON_GetObjectItemCaseSensitive(
+        cJSON_GetObjectItemCaseSensitive(schemas, "SampleRequest"), "properties");
+    assert_int_equal(cJSON_GetArraySize(properties), 11 + OPTION_COUNT);
+    check(properties, "seed",
+          "{\"type\":\"integer\",\"description\":\"sample i uses (seed + i) mod 2^32; random when "
+          "neither seed nor seeds is given\",\"minimum\":0,\"maximum\":4294967295}");
+    responses = cJSON_GetObjectItemCaseSensitive(json, "paths");
+    responses = cJSON_GetObjectItemCaseSensitive(responses, "/sample");
+    responses = cJSON_GetObjectItemCaseSensitive(responses, "post");
+    responses = cJSON_GetObjectItemCaseSensitive(responses, "responses");
+    assert_int_equal(cJSON_GetArraySize(responses), 3);
+    check(cJSON_GetObjectItemCaseSensitive(responses, "400"), "description",
+          "\"invalid_json, bad_request\"");
+    cJSON_Delete(json);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    sample_try_init(&try);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    sample_try_finish(&try);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_model_is_described_whole),
+        cmocka_unit_test(points_have_a_view_and_other_limits),
+        cmocka_unit_test(what_is_told_is_taken),
+        cmocka_unit_test(the_list_names_the_default),
+        cmocka_unit_test(the_version_names_backend_and_encoder),
+        cmocka_unit_test(the_contract_is_printed_from_the_tables),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}
