@@ -36,6 +36,7 @@ SOURCES := $(wildcard core/*/*.c proto/*.c) $(filter-out server/main.c,$(wildcar
 LIB     := $(BUILD)/libdenoised.a
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
 SUPPORT := $(call OBJ,$(wildcard tests/support/*.c))
+BENCHES := $(call OBJ,$(wildcard tests/bench/*.c))
 GOLDENS := $(call OBJ,$(wildcard tests/golden/*.c))
 
 all: denoised
@@ -48,6 +49,8 @@ $(LIB): $(call OBJ,$(SOURCES)) $(patsubst %.c,$(BUILD)/%.fma.o,$(TWICE)) $(BUILD
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(SUPPORT) $(LIB)
 	$(CC) -o $@ $^ $(LINK) $(WRAP) $(LDLIBS) -lcmocka
 $(BUILD)/golden: $(GOLDENS) $(LIB)
+	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
+$(BUILD)/bench: $(BENCHES) $(LIB)
 	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
 $(BUILD)/core/nn/%.o $(BUILD)/core/diffusion/%.o: OPTIMISE := -O3
 $(BUILD)/%.o: %.c
@@ -81,6 +84,9 @@ install: $(BUILD)/denoised
 	test -e $(DESTDIR)/etc/denoised/denoised.conf || \
 	    sed 's|@MODELS@|$(MODELS)|' deploy/denoised.conf >$(DESTDIR)/etc/denoised/denoised.conf
 	cp -R $(dir $(wildcard weights/*/denoised.json)) $(DESTDIR)$(MODELS)
+bench: packages-build
+	+$(MAKE) --no-print-directory $(BUILD)/bench
+	$(BUILD)/bench $(ARGS)
 lint: layers
 	tests/lint/sizes.py
 	clang-format-14 --dry-run -Werror $$(git ls-files '*.c' '*.h')

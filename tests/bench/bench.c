@@ -1,0 +1,180 @@
+/* bench - how fast this machine runs the models. Every figure is CPU time of the whole process, so
+ * that neighbours on the machine disturb it little; the machine's clock is said where it counts. */
+#include "tests/bench/bench.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POINT_ROWS 4096
+
+struct arguments {
+    const char *models, *backend, *model;
+    unsigned threads;
+};
+
+static const size_t batches[] = {1, 4, 16};
+#define BATCHES (sizeof batches / sizeof batches[0])
+
+static void fail(const struct error *error)
+{
+    fprintf(stderr, "bench: %s\n", error->text);
+    exit(1);
+}
+
+static void print_processor(void)
+{
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    char line[512];
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "model name", 10) == 0) {
+            printf("processor  %s", strchr(line, ':') + 2);
+            break;
+        }
+    if (file != NULL)
+        fclose(file);
+}
+
+static void print_refusal(void *context, const char *folder, const struct error *error)
+{
+    (void)context;
+    fprintf(stderr, "bench: %s is left out: %s\n", folder, error->text);
+}
+
+/* Enough steps for a second or so, as one forward says; no more than the schedule has. */
+static size_t steps_for(const struct model *model, double seconds)
+{
+    const size_t limit = model->schedule.config.timesteps;
+    const double steps = 0.7 / seconds;
+
+    return steps < 2.0 ? 2 : steps > (double)limit ? limit : (size_t)steps;
+}
+
+static void bench_images(const struct bench *bench, const struct model *model)
+{
+    double forward[BATCHES], engine[BATCHES];
+
+    for (size_t i = 0; i < BATCHES; i++) {
+        const double batch = (double)batches[i];
+        struct bench_run run;
+
+        forward[i] = bench_forward(bench, model, batches[i]);
+        run = bench_request(bench, model, "ddim", steps_for(model, forward[i] * batch / 1e3),
+                            batches[i]);
+        engine[i] = 1e3 * run.cpu_seconds / (double)run.row_steps;
+    }
+    printf("%-16s forward %8.3f %8.3f %8.3f   engine %8.3f %8.3f %8.3f   ms per %s and step\n",
+           model->name, forward[0], forward[1], forward[2], engine[0], engine[1], engine[2],
+           model->shape.is_points ? "point" : "image");
+}
+
+static void bench_points(const struct bench *bench, const struct model *model)
+{
+    const size_t limit = model->schedule.config.timesteps;
+    static const char *const samplers[] = {"ddpm", "ddim"};
+
+    for (size_t i = 0; i < sizeof samplers / sizeof samplers[0]; i++) {
+        const size_t steps = limit < 300 ? limit : 300;
+        const struct bench_run run = bench_request(bench, model, samplers[i], steps, POINT_ROWS);
+        const double row_steps = (double)run.row_steps;
+
+        printf("%-16s %s %5d rows   %7.3f us of CPU a row-step   %10.0f row-steps/s\n", model->name,
+               samplers[i], POINT_ROWS, 1e6 * run.cpu_seconds / row_steps,
+               row_steps / run.wall_seconds);
+    }
+}
+
+/* What a tick of one row costs beside its forward. */
+static void bench_tick(const struct bench *bench, const struct model *model)
+{
+    const double forward = 1e3 * bench_forward(bench, model, 1);
+    const struct bench_run run =
+        bench_request(bench, model, "ddim", model->schedule.config.timesteps, 1);
+    const double tick = 1e6 * run.wall_seconds / (double)run.ticks;
+
+    printf("%-16s a tick of one row %7.2f us, %7.2f us of it beside the forward\n", model->name,
+           tick, tick - forward);
+}
+
+static void bench_model(const struct bench *bench, const struct model *model)
+{
+    bench_images(bench, model);
+    if (!model->shape.is_points)
+        return;
+    bench_points(bench, model);
+    bench_tick(bench, model);
+}
+
+static struct arguments read_arguments(int count, char **texts)
+{
+    static const struct option options[] = {{"models", required_argument, NULL, 'd'},
+                                            {"backend", required_argument, NULL, 'b'},
+                                            {"threads", required_argument, NULL, 't'},
+                                            {"model", required_argument, NULL, 'm'},
+                                            {NULL, 0, NULL, 0}};
+    struct arguments arguments = {.models = "weights", .threads = 1};
+    int letter;
+
+    while ((letter = getopt_long(count, texts, "", options, NULL)) != -1) {
+        if (letter == 'd')
+            arguments.models = optarg;
+        else if (letter == 'b')
+            arguments.backend = optarg;
+        else if (letter == 't')
+            arguments.threads = (unsigned)strtoul(optarg, NULL, 10);
+        else if (letter == 'm')
+            arguments.model = optarg;
+        else
+            exit(2);
+    }
+    return arguments;
+}
+
+static const struct backend *start_backend(const struct arguments *arguments)
+{
+    const struct backend *backend = backend_find(arguments->backend);
+    struct error error;
+
+    if (backend == NULL) {
+        fprintf(stderr, "bench: there is no backend %s\n", arguments->backend);
+        exit(2);
+    }
+    if (!backend->start(&error))
+        fail(&error);
+    print_processor();
+    printf("backend    %s: %s\nthreads    %u\nbatches    1, 4, 16\n", backend->name,
+           backend->details(), arguments->threads);
+    return backend;
+}
+
+int main(int count, char **texts)
+{
+    const struct arguments arguments = read_arguments(count, texts);
+    const struct backend *backend = start_backend(&arguments);
+    const struct engine_options options = {.threads = arguments.threads,
+                                           .image_slots = 16,
+                                           .point_slots = POINT_ROWS,
+                                           .queue_requests = 1,
+                                           .queue_seconds = 1e9,
+                                           .doorbell = bench_ring};
+    struct bench bench = {.gang = NULL};
+    struct error error;
+
+    gang_float_mode();
+    if (!catalog_add_directory(&bench.catalog, arguments.models, backend, print_refusal, NULL,
+                               &error))
+        fail(&error);
+    bench.gang = gang_create(arguments.threads, &error);
+    bench.engine = bench.gang == NULL ? NULL : engine_create(&options, &bench.catalog, &error);
+    if (bench.engine == NULL)
+        fail(&error);
+    for (size_t i = 0; i < bench.catalog.count; i++)
+        if (arguments.model == NULL || strcmp(arguments.model, bench.catalog.models[i]->name) == 0)
+            bench_model(&bench, bench.catalog.models[i]);
+    engine_destroy(bench.engine);
+    gang_destroy(bench.gang);
+    catalog_finish(&bench.catalog);
+    return 0;
+}
