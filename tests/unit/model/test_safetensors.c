@@ -215,7 +215,7 @@ static void values_of_every_dtype_are_read_exactly(void **state)
         "\"d\":{\"dtype\":\"F64\",\"shape\":[5],\"data_offsets\":[40,80]}}";
     static const uint16_t half[] = {0x3C00, 0xC100, 0x0001, 0x7C00, 0x8000};
     static const uint16_t brain[] = {0x3F80, 0xC020, 0x3380, 0x7F80, 0x8000};
-    static const double wide[] = {1.0, -2.5, 0x1p-24, INFINITY, -0.0};
+    static const double wide[] = {1.0, -2.5, 0x1p-24, HUGE_VAL, -0.0};
     static const char *const names[] = {"h", "b", "f", "d"};
     unsigned char bytes[8 + sizeof(header) - 1 + 80];
     unsigned char *data = bytes + 8 + sizeof(header) - 1;
