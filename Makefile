@@ -25,7 +25,7 @@ LINK   := -pthread -L$(BLAS) -Wl,-rpath,$(BLAS) $(if $(SAN),-fsanitize=$(SAN)) $
 LDLIBS := -lmicrohttpd -luv -lcjson -lopenblas -lnettle -lz -lm
 
 # Compiled twice, for the baseline and with FMA instructions: one source, the same bits.
-TWICE := core/nn/kernels_portable.c core/base/rng_normal.c
+TWICE := core/nn/gemm_portable.c core/nn/pointwise.c core/base/rng_normal.c
 WEB   := $(wildcard clients/web/*.html clients/web/*.js clients/web/*.css)
 
 # Unit tests count allocations (tests/support/allocations.h).

@@ -1,0 +1,288 @@
+#include "core/nn/layers.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- how a product is cut: into blocks of rows, or, where rows are few, of columns ------------ */
+
+enum {
+    BLOCK_FLOATS = 1 << 17, /* of copied windows: half of a 1 MiB second cache */
+    BLOCK_ROWS_MAX = 256,   /* more rows gain nothing */
+    BLOCK_ROWS_MIN = 32,    /* fewer waste the product's start-up */
+    BLOCK_COLUMNS = 128,    /* where rows are few */
+    VECTOR_COLUMNS = 1024,  /* where there is one row: OpenBLAS's small kernels end at 10^6 */
+    SMALL_WORK = 1 << 19    /* multiply-adds that are not worth a second part */
+};
+
+struct cut {
+    size_t rows, columns; /* of a block; the last ones may be smaller */
+    size_t row_blocks, column_blocks;
+};
+
+static size_t blocks_of(size_t total, size_t block)
+{
+    return (total + block - 1) / block;
+}
+
+/* Equal blocks, of a multiple of 8, none above `limit`. */
+static size_t even_block(size_t total, size_t limit, size_t blocks_min)
+{
+    size_t blocks = blocks_of(total, limit);
+    blocks = blocks < blocks_min ? blocks_min : blocks;
+    return (blocks_of(total, blocks) + 7) / 8 * 8;
+}
+
+/* `copied`: the rows of a are copied first, and a block of them should stay in the cache. */
+static struct cut cut_product(size_t rows, size_t columns, size_t depth, bool copied)
+{
+    struct cut cut = {.rows = rows, .columns = columns};
+    size_t blocks_min = rows * columns * depth < SMALL_WORK ? 1 : 2;
+    if (rows == 1) {
+        cut.columns = columns < VECTOR_COLUMNS ? columns : VECTOR_COLUMNS;
+    } else if (rows > 2 * BLOCK_ROWS_MIN) {
+        size_t limit = copied ? BLOCK_FLOATS / depth : BLOCK_ROWS_MAX;
+        limit = limit < BLOCK_ROWS_MIN ? BLOCK_ROWS_MIN : limit;
+        cut.rows = even_block(rows, limit < BLOCK_ROWS_MAX ? limit : BLOCK_ROWS_MAX, blocks_min);
+    } else if (blocks_min > 1) {
+        cut.columns = columns < 2 * BLOCK_COLUMNS ? columns : BLOCK_COLUMNS;
+    }
+    cut.row_blocks = blocks_of(rows, cut.rows);
+    cut.column_blocks = blocks_of(columns, cut.columns);
+    return cut;
+}
+
+struct block {
+    size_t row, rows, column, columns;
+};
+
+static struct block block_at(const struct cut *cut, size_t rows, size_t columns, size_t part)
+{
+    struct block block = {.row = part / cut->column_blocks * cut->rows,
+                          .column = part % cut->column_blocks * cut->columns};
+    block.rows = rows - block.row < cut->rows ? rows - block.row : cut->rows;
+    block.columns = columns - block.column < cut->columns ? columns - block.column : cut->columns;
+    return block;
+}
+
+/* The product of one block, all but a. Packed weights are [in][out]. */
+static struct gemm block_gemm(const struct layer_call *call, const struct block *block,
+                              size_t columns, size_t depth)
+{
+    struct gemm gemm = {
+        .rows = block->rows,
+        .columns = block->columns,
+        .depth = depth,
+        .b = call->weights + block->column,
+        .b_ld = columns,
+        .c = call->out + block->row * call->out_ld + block->column,
+        .c_ld = call->out_ld,
+        .divisor = call->divisor,
+        .residual_ld = call->residual_ld,
+    };
+    if (call->bias != NULL)
+        gemm.bias = call->bias + block->column;
+    if (call->residual != NULL)
+        gemm.residual = call->residual + block->row * call->residual_ld + block->column;
+    return gemm;
+}
+
+/* --- linear ----------------------------------------------------------------------------------- */
+
+static size_t linear_weight_floats(const struct linear_shape *shape)
+{
+    return shape->in * shape->out;
+}
+
+static void linear_prepare(const struct linear_shape *shape, const float *weights, float *packed)
+{
+    for (size_t out = 0; out < shape->out; out++)
+        for (size_t in = 0; in < shape->in; in++)
+            packed[in * shape->out + out] = weights[out * shape->in + in];
+}
+
+static struct cut linear_cut(const struct linear_shape *shape)
+{
+    return cut_product(shape->rows, shape->out, shape->in, false);
+}
+
+static size_t linear_parts(const struct linear_shape *shape)
+{
+    struct cut cut = linear_cut(shape);
+    return cut.row_blocks * cut.column_blocks;
+}
+
+static void linear_run(const struct kernels *kernels, const struct linear_shape *shape,
+                       const struct layer_call *call, size_t part)
+{
+    struct cut cut = linear_cut(shape);
+    struct block block = block_at(&cut, shape->rows, shape->out, part);
+    struct gemm gemm = block_gemm(call, &block, shape->out, shape->in);
+    gemm.a = call->in + block.row * call->in_ld;
+    gemm.a_ld = call->in_ld;
+    kernels->gemm(&gemm);
+}
+
+const struct linear_kernel linear_by_gemm = {
+    .weight_floats = linear_weight_floats,
+    .prepare = linear_prepare,
+    .parts = linear_parts,
+    .run = linear_run,
+};
+
+/* --- convolution ------------------------------------------------------------------------------ */
+
+enum { SIDE = 3, TAPS = SIDE * SIDE };
+
+static size_t conv_weight_floats(const struct conv_shape *shape)
+{
+    return TAPS * shape->in_channels * shape->out_channels;
+}
+
+/* k = tap * in_channels + channel, taps from left to right and top to bottom. */
+static void conv_prepare(const struct conv_shape *shape, const float *weights, float *packed)
+{
+    for (size_t out = 0; out < shape->out_channels; out++)
+        for (size_t in = 0; in < shape->in_channels; in++)
+            for (size_t tap = 0; tap < TAPS; tap++)
+                packed[(tap * shape->in_channels + in) * shape->out_channels + out] =
+                    weights[(out * shape->in_channels + in) * TAPS + tap];
+}
+
+static struct cut conv_cut(const struct conv_shape *shape)
+{
+    return cut_product(shape->out_height * shape->out_width, shape->out_channels,
+                       TAPS * shape->in_channels, true);
+}
+
+static size_t conv_parts(const struct conv_shape *shape)
+{
+    struct cut cut = conv_cut(shape);
+    return cut.row_blocks * cut.column_blocks;
+}
+
+static size_t conv_scratch_floats(const struct conv_shape *shape)
+{
+    struct cut cut = conv_cut(shape);
+    return cut.rows * TAPS * shape->in_channels;
+}
+
+/* The three taps of one window in one row of the map; `left` may hang over either edge. */
+static void copy_taps(const struct conv_shape *shape, const float *row, size_t ld, ptrdiff_t left,
+                      float *to)
+{
+    size_t channels = shape->in_channels, shift = shape->upsampled ? 1 : 0;
+    ptrdiff_t width = (ptrdiff_t)(shape->in_width << shift);
+    if (shift == 0 && ld == channels && left >= 0 && left + SIDE <= width) {
+        memcpy(to, row + (size_t)left * ld, SIDE * channels * sizeof *to);
+        return;
+    }
+    for (ptrdiff_t x = left; x < left + SIDE; x++, to += channels)
+        if (x < 0 || x >= width)
+            memset(to, 0, channels * sizeof *to);
+        else
+            memcpy(to, row + ((size_t)x >> shift) * ld, channels * sizeof *to);
+}
+
+static void copy_windows(const struct conv_shape *shape, const struct layer_call *call,
+                         const struct block *block, float *to)
+{
+    size_t taps = SIDE * shape->in_channels, shift = shape->upsampled ? 1 : 0;
+    ptrdiff_t height = (ptrdiff_t)(shape->in_height << shift);
+    size_t out_y = block->row / shape->out_width, out_x = block->row % shape->out_width;
+    for (size_t i = 0; i < block->rows; i++) {
+        ptrdiff_t top = (ptrdiff_t)(out_y * shape->stride) - (ptrdiff_t)shape->pad;
+        ptrdiff_t left = (ptrdiff_t)(out_x * shape->stride) - (ptrdiff_t)shape->pad;
+        for (ptrdiff_t y = top; y < top + SIDE; y++, to += taps)
+            if (y < 0 || y >= height)
+                memset(to, 0, taps * sizeof *to);
+            else
+                copy_taps(shape, call->in + ((size_t)y >> shift) * shape->in_width * call->in_ld,
+                          call->in_ld, left, to);
+        if (++out_x == shape->out_width) {
+            out_x = 0;
+            out_y++;
+        }
+    }
+}
+
+static void conv_run(const struct kernels *kernels, const struct conv_shape *shape,
+                     const struct layer_call *call, size_t part, float *scratch)
+{
+    struct cut cut = conv_cut(shape);
+    struct block block =
+        block_at(&cut, shape->out_height * shape->out_width, shape->out_channels, part);
+    copy_windows(shape, call, &block, scratch);
+    size_t depth = TAPS * shape->in_channels;
+    struct gemm gemm = block_gemm(call, &block, shape->out_channels, depth);
+    gemm.a = scratch;
+    gemm.a_ld = depth;
+    kernels->gemm(&gemm);
+}
+
+const struct conv_kernel conv_by_gemm = {
+    .weight_floats = conv_weight_floats,
+    .prepare = conv_prepare,
+    .scratch_floats = conv_scratch_floats,
+    .parts = conv_parts,
+    .run = conv_run,
+};
+
+/* --- attention: a part is one head and a block of queries ------------------------------------- */
+
+enum { SCORE_FLOATS = 1 << 16, QUERIES_MIN = 16, TOKENS_WORTH_CUTTING = 64 };
+
+static size_t attention_queries(const struct attention_shape *shape)
+{
+    size_t limit = SCORE_FLOATS / shape->tokens;
+    limit = limit < QUERIES_MIN ? QUERIES_MIN : limit;
+    return even_block(shape->tokens, limit, shape->tokens < TOKENS_WORTH_CUTTING ? 1 : 2);
+}
+
+static size_t attention_parts(const struct attention_shape *shape)
+{
+    return shape->heads * blocks_of(shape->tokens, attention_queries(shape));
+}
+
+static size_t attention_scratch_floats(const struct attention_shape *shape)
+{
+    return attention_queries(shape) * shape->tokens;
+}
+
+static void attention_run(const struct kernels *kernels, const struct attention_shape *shape,
+                          const struct attention_call *call, size_t part, float *scratch)
+{
+    size_t block = attention_queries(shape), blocks = blocks_of(shape->tokens, block);
+    size_t feature = part / blocks * shape->head_dim, query = part % blocks * block;
+    size_t rows = shape->tokens - query < block ? shape->tokens - query : block;
+    struct gemm scores = {.rows = rows,
+                          .columns = shape->tokens,
+                          .depth = shape->head_dim,
+                          .a = call->q + query * call->in_ld + feature,
+                          .a_ld = call->in_ld,
+                          .b = call->k + feature,
+                          .b_ld = call->in_ld,
+                          .b_transposed = true,
+                          .c = scratch,
+                          .c_ld = shape->tokens,
+                          .divisor = 1.0f};
+    kernels->gemm(&scores);
+    kernels->pointwise->softmax(scratch, rows, shape->tokens,
+                                (float)(1.0 / sqrt((double)shape->head_dim)));
+    struct gemm values = {.rows = rows,
+                          .columns = shape->head_dim,
+                          .depth = shape->tokens,
+                          .a = scratch,
+                          .a_ld = shape->tokens,
+                          .b = call->v + feature,
+                          .b_ld = call->in_ld,
+                          .c = call->out + query * call->out_ld + feature,
+                          .c_ld = call->out_ld,
+                          .divisor = 1.0f};
+    kernels->gemm(&values);
+}
+
+const struct attention_kernel attention_by_gemm = {
+    .scratch_floats = attention_scratch_floats,
+    .parts = attention_parts,
+    .run = attention_run,
+};

@@ -1,0 +1,136 @@
+/* network.h - a network as a flat list of operations over buffers, planned once at load.
+ *
+ * Built by a model family: buffers, then operations in the order they run. network_plan gives
+ * every buffer a fixed place by when it is alive: that is the memory of one sample, its arena.
+ * Then the network is immutable and any thread may run it. Samples are spread over the gang whole
+ * where there are enough of them, else by the parts of each operation; both are the same pieces of
+ * work, so a sample's bits depend on the sample only. Running allocates nothing. */
+#ifndef NETWORK_H
+#define NETWORK_H
+
+#include "core/base/error.h"
+#include "core/base/gang.h"
+#include "core/nn/kernels.h"
+
+#include <stdint.h>
+
+#define NETWORK_NONE SIZE_MAX
+
+/* One sample: what goes in and comes out; images are C,H,W. */
+struct sample {
+    const float *x;
+    float *output;
+    double time;
+    int32_t label;
+    const float *vector;
+};
+
+/* A view of a buffer: row p begins at offset + p * ld, in floats. */
+struct operand {
+    size_t buffer, offset, ld;
+};
+
+/* No operand. */
+extern const struct operand OPERAND_NONE;
+
+struct map_shape {
+    size_t height, width, channels; /* of the input */
+};
+
+/* The number that is embedded is the time, or the label. */
+struct embedding_shape {
+    bool of_label;
+    size_t count;      /* frequencies, or floats in a row of the table */
+    size_t rows;       /* of the table */
+    bool cosine_first; /* sinusoidal only */
+};
+
+struct activate_shape {
+    size_t count;
+    enum activation activation;
+};
+
+struct op_kind;
+
+/* Fields that a kind does not use are zero, operands NONE. */
+struct op {
+    const struct op_kind *kind;
+    union {
+        struct conv_shape conv;
+        struct linear_shape linear;
+        struct norm_shape norm;
+        struct attention_shape attention;
+        struct map_shape map;
+        struct embedding_shape embedding;
+        struct activate_shape activate;
+    } shape;
+    struct operand in, out;
+    struct operand residual; /* conv, linear */
+    struct operand vector;   /* conv, linear: the bias, in place of `bias`; norm: modulation */
+    struct operand scratch;  /* norm: scale and shift, between its passes */
+    size_t weights, bias;    /* where in the weights; norm: gamma and beta */
+    float divisor;           /* conv, linear; 1: none */
+};
+
+/* Kind, and what it does. */
+#define OP_KINDS(X)                                                                                \
+    X(image_in)          /* x to H,W,C */                                                          \
+    X(image_in_centered) /* 2 x - 1 to H,W,C */                                                    \
+    X(image_out)         /* H,W,C to output */                                                     \
+    X(vector_in)         /* the sample's vector; shape.embedding.count */                          \
+    X(sinusoidal)        /* weights: frequencies */                                                \
+    X(table_row)                                                                                   \
+    X(conv)                                                                                        \
+    X(linear)                                                                                      \
+    X(norm_statistics)                                                                             \
+    X(norm_apply)                                                                                  \
+    X(activate)                                                                                    \
+    X(attention) /* in: rows of q, k, v */                                                         \
+    X(upsample)  /* twice the size, nearest */                                                     \
+    X(average)   /* half the size, means of 2 x 2 */
+
+#define OP_DECLARE(name) extern const struct op_kind op_##name;
+OP_KINDS(OP_DECLARE)
+#undef OP_DECLARE
+
+struct network_buffer {
+    size_t floats, offset;
+    size_t first, last; /* operations that touch it */
+};
+
+struct network {
+    const struct kernels *kernels;
+    const float *weights; /* borrowed: prepared by the family */
+    struct op *ops;       /* owned, as are the buffers */
+    struct network_buffer *buffers;
+    size_t op_count, op_capacity, buffer_count, buffer_capacity;
+    size_t activation_floats, scratch_floats; /* of a sample; of a worker */
+    bool out_of_memory;
+};
+
+/* A failed allocation is remembered and reported by network_plan. */
+struct operand network_buffer(struct network *network, size_t rows, size_t columns);
+void network_add(struct network *network, const struct op *op);
+MUST_CHECK bool network_plan(struct network *network, struct error *error);
+void network_finish(struct network *network);
+
+size_t network_workspace_bytes(const struct network *network, unsigned threads);
+void network_run(const struct network *network, const struct sample *samples, size_t count,
+                 struct gang *gang, void *workspace);
+
+/* --- between network.c and its operations */
+
+struct op_run {
+    const struct network *network;
+    const struct op *op;
+    const struct sample *sample;
+    float *activations, *scratch;
+};
+
+struct op_kind {
+    size_t (*parts)(const struct kernels *kernels, const struct op *op);
+    size_t (*scratch_floats)(const struct kernels *kernels, const struct op *op);
+    void (*run)(const struct op_run *run, size_t part);
+};
+
+#endif
