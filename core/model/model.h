@@ -48,11 +48,12 @@ struct model_card {
 
 /* One evaluation of the network: a place in the batch. */
 struct place {
-    const float *x;     /* shape.dim floats, C,H,W */
-    float *output;      /* shape.output_dim floats, C,H,W */
-    double time;        /* may be fractional */
-    int32_t label;      /* -1: no class given */
-    struct level level; /* of x: an exact model needs it, a network does not look */
+    const float *x;            /* shape.dim floats, C,H,W */
+    float *output;             /* shape.output_dim floats, C,H,W */
+    double time;               /* may be fractional */
+    int32_t label;             /* -1: no class given */
+    struct level level;        /* of x: an exact model needs it, a network does not look */
+    const float *class_vector; /* only where class_input.needs_vector: in place of a label */
 };
 
 struct model;

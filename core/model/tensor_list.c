@@ -105,13 +105,12 @@ void tensor_list_finish(struct tensor_list *list)
 
 /* --- loading ---------------------------------------------------------------------------------- */
 
-/* Also the largest number of floats that has to be held as stored. */
+/* Also raises `largest` to the number of floats that have to be held as stored. */
 static bool check_all(const struct tensor_list *list, const struct folder *folder, size_t *largest,
                       struct error *error)
 {
     if (list->out_of_memory)
         return error_set(error, ERROR_NO_MEMORY, "no memory for the list of tensors");
-    *largest = 1;
     for (size_t i = 0; i < list->tensor_count; i++) {
         const struct expected_tensor *tensor = &list->tensors[i];
         if (!folder_check_tensor(folder, tensor->name, tensor->shape.size, tensor->shape.rank,
@@ -174,7 +173,7 @@ static bool load_matrices(const struct tensor_list *list, struct folder *folder,
 bool tensor_list_load(const struct tensor_list *list, struct folder *folder, struct arena *arena,
                       struct error *error)
 {
-    size_t largest;
+    size_t largest = 1;
     if (!check_all(list, folder, &largest, error) ||
         !arena_init(arena, list->floats * sizeof(float), error))
         return false;

@@ -40,7 +40,7 @@ struct map_shape {
 /* The number that is embedded is the time, or the label. */
 struct embedding_shape {
     bool of_label;
-    size_t count;      /* frequencies, or floats in a row of the table */
+    size_t count;      /* floats of the result; an odd sinusoidal one ends with a zero */
     size_t rows;       /* of the table */
     bool cosine_first; /* sinusoidal only */
 };
@@ -86,8 +86,9 @@ struct op {
     X(norm_apply)                                                                                  \
     X(activate)                                                                                    \
     X(attention) /* in: rows of q, k, v */                                                         \
-    X(upsample)  /* twice the size, nearest */                                                     \
-    X(average)   /* half the size, means of 2 x 2 */
+    X(copy)                                                                                        \
+    X(upsample) /* twice the size, nearest */                                                      \
+    X(average)  /* half the size, means of 2 x 2 */
 
 #define OP_DECLARE(name) extern const struct op_kind op_##name;
 OP_KINDS(OP_DECLARE)

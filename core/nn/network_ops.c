@@ -89,8 +89,11 @@ static void sinusoidal_run(const struct op_run *run, size_t part)
 {
     (void)part;
     const struct embedding_shape *shape = &run->op->shape.embedding;
-    embedding_sinusoidal(weights_at(run, run->op->weights), shape->count, embedded(run),
-                         shape->cosine_first, at(run, run->op->out));
+    float *out = at(run, run->op->out);
+    embedding_sinusoidal(weights_at(run, run->op->weights), shape->count / 2, embedded(run),
+                         shape->cosine_first, out);
+    if (shape->count % 2 != 0)
+        out[shape->count - 1] = 0.0f;
 }
 SIMPLE_OP(sinusoidal);
 
@@ -250,6 +253,17 @@ const struct op_kind op_attention = {
     .parts = attention_parts, .scratch_floats = attention_scratch, .run = attention_run};
 
 /* --- resampling ------------------------------------------------------------------------------- */
+
+static void copy_run(const struct op_run *run, size_t part)
+{
+    (void)part;
+    const struct op *op = run->op;
+    const struct map_shape *map = &op->shape.map;
+    for (size_t p = 0; p < map->height * map->width; p++)
+        memcpy(at(run, op->out) + p * op->out.ld, at(run, op->in) + p * op->in.ld,
+               map->channels * sizeof(float));
+}
+SIMPLE_OP(copy);
 
 static void upsample_run(const struct op_run *run, size_t part)
 {

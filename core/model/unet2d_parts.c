@@ -1,0 +1,411 @@
+#include "core/model/unet2d_parts.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+/* An operation without any operand but these two. */
+static struct op op_of(const struct op_kind *kind, struct operand in, struct operand out)
+{
+    return (struct op){.kind = kind,
+                       .in = in,
+                       .out = out,
+                       .residual = OPERAND_NONE,
+                       .vector = OPERAND_NONE,
+                       .scratch = OPERAND_NONE,
+                       .weights = NETWORK_NONE,
+                       .bias = NETWORK_NONE,
+                       .divisor = 1.0f};
+}
+
+static struct map_shape map_shape(const struct map *map)
+{
+    return (struct map_shape){map->height, map->width, map->channels};
+}
+
+static size_t pixels(const struct map *map)
+{
+    return map->height * map->width;
+}
+
+struct map builder_map(struct builder *b, size_t height, size_t width, size_t channels)
+{
+    return (struct map){.at = network_buffer(b->network, height * width, channels),
+                        .height = height,
+                        .width = width,
+                        .channels = channels};
+}
+
+void builder_image_in(struct builder *b, const struct map *out)
+{
+    struct op op = op_of(b->config->center_input_sample ? &op_image_in_centered : &op_image_in,
+                         OPERAND_NONE, out->at);
+    op.shape.map = map_shape(out);
+    network_add(b->network, &op);
+}
+
+static void add_map_op(struct builder *b, const struct op_kind *kind, const struct map *in,
+                       struct operand out)
+{
+    struct op op = op_of(kind, in->at, out);
+    op.shape.map = map_shape(in);
+    network_add(b->network, &op);
+}
+
+void builder_image_out(struct builder *b, const struct map *in)
+{
+    add_map_op(b, &op_image_out, in, OPERAND_NONE);
+}
+
+void builder_copy(struct builder *b, const struct map *in, const struct map *out)
+{
+    add_map_op(b, &op_copy, in, out->at);
+}
+
+/* --- tensors ---------------------------------------------------------------------------------- */
+
+static struct tensor_shape vector_shape(size_t count)
+{
+    return (struct tensor_shape){.rank = 1, .size = {count}};
+}
+
+static struct tensor_shape table_shape(size_t rows, size_t columns)
+{
+    return (struct tensor_shape){.rank = 2, .size = {rows, columns}};
+}
+
+static struct tensor_shape kernel_shape(size_t out, size_t in, size_t side)
+{
+    return (struct tensor_shape){.rank = 4, .size = {out, in, side, side}};
+}
+
+static size_t add_vector(struct builder *b, const char *prefix, const char *suffix, size_t count)
+{
+    size_t offset = tensor_list_room(b->tensors, count);
+    tensor_list_add(b->tensors, offset, vector_shape(count), prefix, suffix);
+    return offset;
+}
+
+/* A linear layer of one tensor and its bias. */
+static void add_linear(struct builder *b, const char *prefix, struct tensor_shape shape,
+                       size_t rows, struct op *op)
+{
+    op->shape.linear =
+        (struct linear_shape){.rows = rows, .in = shape.size[1], .out = shape.size[0]};
+    size_t matrix = tensor_list_linear(b->tensors, &op->shape.linear);
+    tensor_list_stack(b->tensors, matrix, 0, shape, prefix, "weight");
+    op->weights = tensor_list_offset(b->tensors, matrix);
+    op->bias = add_vector(b, prefix, "bias", shape.size[0]);
+    network_add(b->network, op);
+}
+
+/* --- embeddings ------------------------------------------------------------------------------- */
+
+static struct operand vector_buffer(struct builder *b, size_t count)
+{
+    return network_buffer(b->network, 1, count);
+}
+
+static void add_activate(struct builder *b, struct operand in, struct operand out,
+                         enum activation activation)
+{
+    struct op op = op_of(&op_activate, in, out);
+    op.shape.activate = (struct activate_shape){.count = in.ld, .activation = activation};
+    network_add(b->network, &op);
+}
+
+/* Time, or the label as one. */
+static struct operand project(struct builder *b, bool of_label, size_t weights)
+{
+    const struct unet2d_config *config = b->config;
+    struct operand out = vector_buffer(b, config->channels[0]);
+    bool learned = config->time_kind == TIME_LEARNED;
+    struct op op = op_of(learned ? &op_table_row : &op_sinusoidal, OPERAND_NONE, out);
+    op.weights = weights;
+    op.shape.embedding = (struct embedding_shape){
+        .of_label = of_label,
+        .count = config->channels[0],
+        .rows = config->time_rows,
+        .cosine_first = config->flip_sin_to_cos,
+    };
+    network_add(b->network, &op);
+    return out;
+}
+
+/* TimestepEmbedding: linear, SiLU, linear; `added` joins the result. */
+static struct operand embed(struct builder *b, const char *prefix, struct operand in,
+                            struct operand added)
+{
+    char name[TENSOR_NAME_MAX];
+    size_t dim = b->config->time_dim;
+    struct operand first = vector_buffer(b, dim), active = vector_buffer(b, dim);
+    struct operand out = vector_buffer(b, dim);
+    snprintf(name, sizeof name, "%slinear_1.", prefix);
+    struct op op = op_of(&op_linear, in, first);
+    add_linear(b, name, table_shape(dim, in.ld), 1, &op);
+    add_activate(b, first, active, ACTIVATION_SILU);
+    snprintf(name, sizeof name, "%slinear_2.", prefix);
+    op = op_of(&op_linear, active, out);
+    op.residual = added;
+    add_linear(b, name, table_shape(dim, dim), 1, &op);
+    return out;
+}
+
+/* What the class adds to the embedding; NONE where there are no classes. */
+static struct operand class_embedding(struct builder *b, size_t time_weights)
+{
+    const struct unet2d_config *config = b->config;
+    if (config->class_kind == CLASS_NONE)
+        return OPERAND_NONE;
+    if (config->class_kind == CLASS_TIMESTEP)
+        return embed(b, "class_embedding.", project(b, true, time_weights), OPERAND_NONE);
+    struct operand out = vector_buffer(b, config->time_dim);
+    bool table = config->class_kind == CLASS_TABLE;
+    struct op op = op_of(table ? &op_table_row : &op_vector_in, OPERAND_NONE, out);
+    op.shape.embedding = (struct embedding_shape){
+        .of_label = true, .count = config->time_dim, .rows = config->class_count};
+    if (table) {
+        op.weights = tensor_list_room(b->tensors, config->class_count * config->time_dim);
+        tensor_list_add(b->tensors, op.weights, table_shape(config->class_count, config->time_dim),
+                        "class_embedding.", "weight");
+    }
+    network_add(b->network, &op);
+    return out;
+}
+
+/* Numbers that all resnets take from the embedding. */
+static size_t count_time_rows(const struct unet2d_config *config)
+{
+    size_t rows = config->has_mid ? 2 * config->channels[config->blocks - 1] : 0;
+    for (size_t i = 0; i < config->blocks; i++) {
+        size_t resnets = 2 * config->layers + 1, last = i + 1 == config->blocks;
+        resnets += config->down[i].resnet_sampler && !last;
+        resnets += config->up[config->blocks - 1 - i].resnet_sampler && i > 0;
+        rows += resnets * config->channels[i];
+    }
+    return config->scale_shift ? 2 * rows : rows;
+}
+
+void builder_time(struct builder *b, size_t *frequencies)
+{
+    const struct unet2d_config *config = b->config;
+    size_t weights;
+    if (config->time_kind == TIME_LEARNED) {
+        weights = tensor_list_room(b->tensors, config->time_rows * config->channels[0]);
+        tensor_list_add(b->tensors, weights, table_shape(config->time_rows, config->channels[0]),
+                        "time_proj.", "weight");
+    } else {
+        weights = tensor_list_room(b->tensors, config->channels[0] / 2);
+        *frequencies = weights;
+    }
+    struct operand class = class_embedding(b, weights);
+    struct operand sum = embed(b, "time_embedding.", project(b, false, weights), class);
+    struct operand active = vector_buffer(b, config->time_dim);
+    add_activate(b, sum, active, config->activation);
+
+    b->time_rows = count_time_rows(config);
+    struct op op = op_of(&op_linear, active, vector_buffer(b, b->time_rows));
+    op.shape.linear = (struct linear_shape){.rows = 1, .in = config->time_dim, .out = b->time_rows};
+    b->time = op.out;
+    b->time_matrix = tensor_list_linear(b->tensors, &op.shape.linear);
+    b->time_bias = tensor_list_room(b->tensors, b->time_rows);
+    op.weights = tensor_list_offset(b->tensors, b->time_matrix);
+    op.bias = b->time_bias;
+    network_add(b->network, &op);
+}
+
+/* --- convolution and norm --------------------------------------------------------------------- */
+
+/* Without its bias, and not yet added. */
+static struct op conv_op(struct builder *b, const char *prefix, const struct map *in,
+                         const struct map *out, const struct conv_options *options)
+{
+    struct op op = op_of(&op_conv, in->at, out->at);
+    op.shape.conv = (struct conv_shape){.in_height = in->height,
+                                        .in_width = in->width,
+                                        .in_channels = in->channels,
+                                        .out_height = out->height,
+                                        .out_width = out->width,
+                                        .out_channels = out->channels,
+                                        .stride = options->stride,
+                                        .pad = options->pad,
+                                        .upsampled = options->upsampled};
+    size_t matrix = tensor_list_conv(b->tensors, &op.shape.conv);
+    tensor_list_stack(b->tensors, matrix, 0, kernel_shape(out->channels, in->channels, 3), prefix,
+                      "weight");
+    op.weights = tensor_list_offset(b->tensors, matrix);
+    return op;
+}
+
+void builder_conv(struct builder *b, const char *prefix, const struct map *in,
+                  const struct map *out, const struct conv_options *options)
+{
+    struct op op = conv_op(b, prefix, in, out, options);
+    op.bias = add_vector(b, prefix, "bias", out->channels);
+    network_add(b->network, &op);
+}
+
+void builder_norm(struct builder *b, const char *prefix, const struct map *in,
+                  const struct map *out, const struct norm_options *options)
+{
+    if (in->channels % options->groups != 0) {
+        b->failed = b->failed ||
+                    !error_set(b->error, ERROR_BAD_MODEL,
+                               "%s: the %zu groups of a norm do not divide the %zu channels of "
+                               "%.*s",
+                               b->path, options->groups, in->channels, TENSOR_NAME_MAX, prefix);
+        return;
+    }
+    struct op op = op_of(&op_norm_statistics, in->at, OPERAND_NONE);
+    op.shape.norm = (struct norm_shape){.height = in->height,
+                                        .width = in->width,
+                                        .channels = in->channels,
+                                        .groups = options->groups,
+                                        .epsilon = b->config->epsilon,
+                                        .activation = options->activation};
+    op.scratch = vector_buffer(b, 2 * in->channels);
+    op.vector = options->modulation;
+    op.weights = add_vector(b, prefix, "weight", in->channels);
+    op.bias = add_vector(b, prefix, "bias", in->channels);
+    network_add(b->network, &op);
+    op.kind = &op_norm_apply;
+    op.out = out->at;
+    network_add(b->network, &op);
+}
+
+/* --- resnet ----------------------------------------------------------------------------------- */
+
+/* The resnet's part of the time vector; the bias of `conv1` joins it where it is added there. */
+static struct operand time_part(struct builder *b, const char *prefix, size_t channels)
+{
+    size_t rows = b->config->scale_shift ? 2 * channels : channels;
+    assert(b->time_used + rows <= b->time_rows);
+    struct operand part = b->time;
+    part.offset = b->time_used;
+    tensor_list_stack(b->tensors, b->time_matrix, b->time_used,
+                      table_shape(rows, b->config->time_dim), prefix, "time_emb_proj.weight");
+    size_t bias = b->time_bias + b->time_used;
+    tensor_list_add(b->tensors, bias, vector_shape(rows), prefix, "time_emb_proj.bias");
+    if (!b->config->scale_shift)
+        tensor_list_add(b->tensors, bias, vector_shape(channels), prefix, "conv1.bias");
+    b->time_used += rows;
+    return part;
+}
+
+/* h = conv1(act(norm1(x))), sampled between; the time is conv1's bias where it is not norm2's
+ * modulation. */
+static struct map first_half(struct builder *b, const char *prefix, const struct map *in,
+                             const struct map *out, struct operand time)
+{
+    char name[TENSOR_NAME_MAX];
+    struct map normed = builder_map(b, in->height, in->width, in->channels);
+    struct norm_options norm = {.groups = b->config->groups,
+                                .activation = b->config->activation,
+                                .modulation = OPERAND_NONE};
+    snprintf(name, sizeof name, "%snorm1.", prefix);
+    builder_norm(b, name, in, &normed, &norm);
+    struct map from = normed;
+    if (out->height < in->height) {
+        from = builder_map(b, out->height, out->width, in->channels);
+        add_map_op(b, &op_average, &normed, from.at);
+    }
+    struct map hidden = builder_map(b, out->height, out->width, out->channels);
+    struct conv_options options = {.stride = 1, .pad = 1, .upsampled = out->height > in->height};
+    snprintf(name, sizeof name, "%sconv1.", prefix);
+    struct op op = conv_op(b, name, &from, &hidden, &options);
+    if (b->config->scale_shift)
+        op.bias = add_vector(b, name, "bias", out->channels);
+    else
+        op.vector = time;
+    network_add(b->network, &op);
+    return hidden;
+}
+
+/* What is added at the end: x, sampled, and through a 1x1 convolution if the channels change. */
+static struct operand shortcut(struct builder *b, const char *prefix, const struct map *in,
+                               const struct map *out)
+{
+    struct map from = *in;
+    if (out->height != in->height) {
+        from = builder_map(b, out->height, out->width, in->channels);
+        add_map_op(b, out->height < in->height ? &op_average : &op_upsample, in, from.at);
+    }
+    if (in->channels == out->channels)
+        return from.at;
+    char name[TENSOR_NAME_MAX];
+    struct map to = builder_map(b, out->height, out->width, out->channels);
+    snprintf(name, sizeof name, "%sconv_shortcut.", prefix);
+    struct op op = op_of(&op_linear, from.at, to.at);
+    add_linear(b, name, kernel_shape(out->channels, in->channels, 1), pixels(out), &op);
+    return to.at;
+}
+
+void builder_resnet(struct builder *b, const char *prefix, const struct map *in,
+                    const struct map *out, double scale)
+{
+    char name[TENSOR_NAME_MAX];
+    struct operand time = time_part(b, prefix, out->channels);
+    struct map hidden = first_half(b, prefix, in, out, time);
+    struct map normed = builder_map(b, out->height, out->width, out->channels);
+    struct norm_options norm = {.groups = b->config->groups,
+                                .activation = b->config->activation,
+                                .modulation = b->config->scale_shift ? time : OPERAND_NONE};
+    snprintf(name, sizeof name, "%snorm2.", prefix);
+    builder_norm(b, name, &hidden, &normed, &norm);
+    struct operand residual = shortcut(b, prefix, in, out);
+    struct conv_options options = {.stride = 1, .pad = 1};
+    snprintf(name, sizeof name, "%sconv2.", prefix);
+    struct op op = conv_op(b, name, &normed, out, &options);
+    op.bias = add_vector(b, name, "bias", out->channels);
+    op.residual = residual;
+    op.divisor = (float)scale;
+    network_add(b->network, &op);
+}
+
+/* --- attention -------------------------------------------------------------------------------- */
+
+/* q, k and v side by side, from one product. */
+static struct operand queries_keys_values(struct builder *b, const char *prefix,
+                                          const struct map *in, size_t inner)
+{
+    static const char *const WEIGHT[] = {"to_q.weight", "to_k.weight", "to_v.weight"};
+    static const char *const BIAS[] = {"to_q.bias", "to_k.bias", "to_v.bias"};
+    struct op op = op_of(&op_linear, in->at, network_buffer(b->network, pixels(in), 3 * inner));
+    op.shape.linear =
+        (struct linear_shape){.rows = pixels(in), .in = in->channels, .out = 3 * inner};
+    size_t matrix = tensor_list_linear(b->tensors, &op.shape.linear);
+    op.weights = tensor_list_offset(b->tensors, matrix);
+    op.bias = tensor_list_room(b->tensors, 3 * inner);
+    for (size_t i = 0; i < 3; i++) {
+        tensor_list_stack(b->tensors, matrix, i * inner, table_shape(inner, in->channels), prefix,
+                          WEIGHT[i]);
+        tensor_list_add(b->tensors, op.bias + i * inner, vector_shape(inner), prefix, BIAS[i]);
+    }
+    network_add(b->network, &op);
+    return op.out;
+}
+
+void builder_attention(struct builder *b, const char *prefix, const struct map *in,
+                       const struct map *out, size_t groups, double scale)
+{
+    char name[TENSOR_NAME_MAX];
+    size_t head_dim = b->config->head_dim > 0 ? b->config->head_dim : in->channels;
+    size_t heads = in->channels / head_dim, inner = heads * head_dim;
+    struct map normed = *in;
+    if (groups > 0) {
+        normed = builder_map(b, in->height, in->width, in->channels);
+        struct norm_options norm = {
+            .groups = groups, .activation = ACTIVATION_NONE, .modulation = OPERAND_NONE};
+        snprintf(name, sizeof name, "%sgroup_norm.", prefix);
+        builder_norm(b, name, in, &normed, &norm);
+    }
+    struct operand qkv = queries_keys_values(b, prefix, &normed, inner);
+    struct op op = op_of(&op_attention, qkv, network_buffer(b->network, pixels(in), inner));
+    op.shape.attention =
+        (struct attention_shape){.tokens = pixels(in), .heads = heads, .head_dim = head_dim};
+    network_add(b->network, &op);
+    struct op last = op_of(&op_linear, op.out, out->at);
+    last.residual = in->at;
+    last.divisor = (float)scale;
+    snprintf(name, sizeof name, "%sto_out.0.", prefix);
+    add_linear(b, name, table_shape(in->channels, inner), pixels(in), &last);
+}
