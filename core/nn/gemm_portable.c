@@ -90,7 +90,11 @@ static void all_rows(const struct gemm *gemm, const struct block *block)
         tile(gemm, block, row, 4);
         row += 4;
     }
-    for (; row < gemm->rows; row++)
+    if (row + 2 <= gemm->rows) {
+        tile(gemm, block, row, 2);
+        row += 2;
+    }
+    if (row < gemm->rows)
         tile(gemm, block, row, 1);
 }
 

@@ -1,0 +1,305 @@
+/* The family PointMLP: a small network for points of few dimensions, our own (models.md 6.1).
+ *
+ * Eight places are evaluated at a time, in one matrix of eight rows, the last ones zero where
+ * places run out. In a product of that fixed shape no row depends on its place or on its
+ * neighbours; backends check it at start-up. */
+#include "core/base/math.h"
+#include "core/model/folder.h"
+#include "core/model/model.h"
+#include "core/model/tensor_list.h"
+#include "core/nn/embedding.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WIDTH_MAX  65536
+#define LAYERS_MAX 64
+
+enum { TILE = 8 };
+
+struct layer {
+    struct linear_shape shape;
+    size_t weights, bias;
+};
+
+struct point_mlp {
+    const struct kernels *kernels;
+    size_t dim, time_dim, class_count; /* 0: no classes */
+    bool fourier;
+    enum activation activation;
+    struct layer layers[LAYERS_MAX + 1];
+    size_t layer_count;
+    size_t widest;            /* of the input and all layers */
+    size_t time, class_table; /* offsets: frequencies or features; rows of time_dim */
+    struct tensor_list tensors;
+    struct arena arena;
+};
+
+/* --- config ----------------------------------------------------------------------------------- */
+
+static bool refuse(const struct folder *folder, const char *rule, struct error *error)
+{
+    return error_set(error, ERROR_BAD_MODEL, "%s: %s", folder_config_path(folder), rule);
+}
+
+static bool all_there(const struct folder *folder, const char *const *keys, struct error *error)
+{
+    for (; *keys != NULL; keys++)
+        if (cJSON_GetObjectItemCaseSensitive(folder_config(folder), *keys) == NULL)
+            return error_set(error, ERROR_BAD_MODEL, "%s: %s is missing",
+                             folder_config_path(folder), *keys);
+    return true;
+}
+
+static bool read_widths(const struct folder *folder, struct point_mlp *mlp, struct error *error)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(folder_config(folder), "hidden_dims");
+    int count = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
+    if (count < 1 || count > LAYERS_MAX)
+        return refuse(folder, "hidden_dims must be a list of 1..64 integers in 1..65536", error);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list)
+    {
+        double number = cJSON_IsNumber(item) ? item->valuedouble : 0;
+        if (!(number >= 1 && number <= WIDTH_MAX) || number != (double)(size_t)number)
+            return refuse(folder, "hidden_dims must be a list of 1..64 integers in 1..65536",
+                          error);
+        mlp->layers[mlp->layer_count++].shape.out = (size_t)number;
+    }
+    mlp->layers[mlp->layer_count++].shape.out = mlp->dim;
+    return true;
+}
+
+static bool read_kinds(const struct folder *folder, struct point_mlp *mlp, struct error *error)
+{
+    static const enum activation KNOWN[] = {ACTIVATION_SILU, ACTIVATION_GELU, ACTIVATION_RELU,
+                                            ACTIVATION_ELU, ACTIVATION_TANH};
+    const char *embedding, *activation;
+    if (!config_string(folder, "time_embedding", NULL, &embedding, error) ||
+        !config_string(folder, "act_fn", NULL, &activation, error))
+        return false;
+    mlp->fourier = embedding != NULL && strcmp(embedding, "fourier") == 0;
+    if (!mlp->fourier && (embedding == NULL || strcmp(embedding, "sinusoidal") != 0))
+        return refuse(folder, "time_embedding must be \"sinusoidal\" or \"fourier\"", error);
+    if (activation != NULL && activation_find(activation, &mlp->activation))
+        for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++)
+            if (mlp->activation == KNOWN[i] && strcmp(activation, "swish") != 0)
+                return true;
+    return refuse(folder, "act_fn must be silu, gelu, relu, elu or tanh", error);
+}
+
+static bool read_config(const struct folder *folder, struct point_mlp *mlp, struct error *error)
+{
+    static const char *const KEYS[] = {"data_dim",           "hidden_dims", "time_embedding",
+                                       "time_embedding_dim", "act_fn",      NULL};
+    static const char *const ALL[] = {
+        "data_dim",         "hidden_dims", "time_embedding", "time_embedding_dim", "act_fn",
+        "num_class_embeds", NULL};
+    long dim, time_dim, classes;
+    if (!config_only_keys(folder, ALL, error) || !all_there(folder, KEYS, error) ||
+        !config_integer(folder, "data_dim", 1, WIDTH_MAX, 0, &dim, error) ||
+        !config_integer(folder, "time_embedding_dim", 2, WIDTH_MAX, 0, &time_dim, error) ||
+        !config_integer_or_null(folder, "num_class_embeds", 1, 1 << 24, 0, 0, &classes, error))
+        return false;
+    if (time_dim % 2 != 0)
+        return refuse(folder, "time_embedding_dim must be even", error);
+    mlp->dim = (size_t)dim;
+    mlp->time_dim = (size_t)time_dim;
+    mlp->class_count = (size_t)classes;
+    return read_widths(folder, mlp, error) && read_kinds(folder, mlp, error);
+}
+
+/* --- tensors ---------------------------------------------------------------------------------- */
+
+static void expect_layer(struct point_mlp *mlp, size_t index, size_t in)
+{
+    struct layer *layer = &mlp->layers[index];
+    char prefix[40];
+    snprintf(prefix, sizeof prefix, "layers.%zu.", index);
+    layer->shape.rows = TILE;
+    layer->shape.in = in;
+    size_t matrix = tensor_list_linear(&mlp->tensors, &layer->shape), out = layer->shape.out;
+    tensor_list_stack(&mlp->tensors, matrix, 0, (struct tensor_shape){.rank = 2, .size = {out, in}},
+                      prefix, "weight");
+    layer->weights = tensor_list_offset(&mlp->tensors, matrix);
+    layer->bias = tensor_list_room(&mlp->tensors, out);
+    tensor_list_add(&mlp->tensors, layer->bias, (struct tensor_shape){.rank = 1, .size = {out}},
+                    prefix, "bias");
+    mlp->widest = out > mlp->widest ? out : mlp->widest;
+}
+
+static void expect_tensors(struct point_mlp *mlp)
+{
+    size_t half = mlp->time_dim / 2, in = mlp->dim + mlp->time_dim;
+    mlp->time = tensor_list_room(&mlp->tensors, half);
+    if (mlp->fourier)
+        tensor_list_add(&mlp->tensors, mlp->time, (struct tensor_shape){.rank = 1, .size = {half}},
+                        "time_proj.", "weight");
+    if (mlp->class_count > 0) {
+        mlp->class_table = tensor_list_room(&mlp->tensors, mlp->class_count * mlp->time_dim);
+        tensor_list_add(&mlp->tensors, mlp->class_table,
+                        (struct tensor_shape){.rank = 2, .size = {mlp->class_count, mlp->time_dim}},
+                        "class_embedding.", "weight");
+        in += mlp->time_dim;
+    }
+    mlp->widest = in;
+    for (size_t i = 0; i < mlp->layer_count; i++) {
+        expect_layer(mlp, i, in);
+        in = mlp->layers[i].shape.out;
+    }
+}
+
+static float *weights_at(const struct point_mlp *mlp, size_t offset)
+{
+    return (float *)(void *)mlp->arena.base + offset;
+}
+
+static bool prepare(struct point_mlp *mlp, struct folder *folder, struct error *error)
+{
+    if (!read_config(folder, mlp, error))
+        return false;
+    mlp->tensors.kernels = mlp->kernels;
+    expect_tensors(mlp);
+    if (!tensor_list_load(&mlp->tensors, folder, &mlp->arena, error))
+        return false;
+    if (!mlp->fourier)
+        embedding_frequencies(mlp->time_dim / 2, 0, weights_at(mlp, mlp->time));
+    tensor_list_finish(&mlp->tensors);
+    return true;
+}
+
+static bool point_mlp_open(struct model *model, struct folder *folder,
+                           const struct backend *backend, struct error *error)
+{
+    struct point_mlp *mlp = calloc(1, sizeof *mlp);
+    if (mlp == NULL)
+        return error_set(error, ERROR_NO_MEMORY, "no memory for a network");
+    model->network = mlp;
+    mlp->kernels = backend->kernels;
+    if (!prepare(mlp, folder, error))
+        return false;
+    model->shape = (struct model_shape){
+        .is_points = true, .channels = mlp->dim, .dim = mlp->dim, .output_dim = mlp->dim};
+    model->class_input.has_classes = mlp->class_count > 0;
+    model->class_input.count = mlp->class_count;
+    model->weight_bytes = mlp->arena.size;
+    return true;
+}
+
+/* --- evaluation ------------------------------------------------------------------------------- */
+
+static size_t matrix_bytes(const struct point_mlp *mlp)
+{
+    return arena_rounded(TILE * mlp->widest * sizeof(float));
+}
+
+static size_t point_mlp_workspace_bytes(const struct model *model, unsigned threads)
+{
+    return threads * 2 * matrix_bytes(model->network);
+}
+
+struct batch {
+    const struct point_mlp *mlp;
+    const struct place *places;
+    size_t count;
+    unsigned char *workspace;
+};
+
+static void embed_time(const struct point_mlp *mlp, double time, float *out)
+{
+    size_t half = mlp->time_dim / 2;
+    const float *weights = weights_at(mlp, mlp->time);
+    if (!mlp->fourier) {
+        embedding_sinusoidal(weights, half, time, true, out);
+        return;
+    }
+    for (size_t k = 0; k < half; k++) {
+        double angle = 0x1.921fb54442d18p+2 * (double)weights[k] * time; /* 2 pi */
+        out[k] = (float)math_sin(angle);
+        out[half + k] = (float)math_cos(angle);
+    }
+}
+
+/* Rows of x, time embedding, class embedding; neighbours often have the same time. */
+static void fill_tile(const struct point_mlp *mlp, const struct place *places, size_t count,
+                      float *rows)
+{
+    size_t width = mlp->layers[0].shape.in;
+    memset(rows, 0, TILE * width * sizeof *rows);
+    for (size_t i = 0; i < count; i++) {
+        float *row = rows + i * width, *time = row + mlp->dim;
+        memcpy(row, places[i].x, mlp->dim * sizeof *row);
+        if (i > 0 && places[i].time == places[i - 1].time)
+            memcpy(time, time - width, mlp->time_dim * sizeof *time);
+        else
+            embed_time(mlp, places[i].time, time);
+        if (mlp->class_count > 0)
+            memcpy(time + mlp->time_dim,
+                   weights_at(mlp, mlp->class_table) + (size_t)places[i].label * mlp->time_dim,
+                   mlp->time_dim * sizeof *time);
+    }
+}
+
+static void run_layer(const struct point_mlp *mlp, const struct layer *layer, const float *in,
+                      float *out)
+{
+    const struct linear_kernel *linear = mlp->kernels->linear;
+    struct layer_call call = {.weights = weights_at(mlp, layer->weights),
+                              .bias = weights_at(mlp, layer->bias),
+                              .in = in,
+                              .out = out,
+                              .in_ld = layer->shape.in,
+                              .out_ld = layer->shape.out,
+                              .divisor = 1.0f};
+    size_t parts = linear->parts(&layer->shape);
+    for (size_t part = 0; part < parts; part++)
+        linear->run(mlp->kernels, &layer->shape, &call, part);
+}
+
+static void run_tile(void *context, size_t item, unsigned worker)
+{
+    const struct batch *batch = context;
+    const struct point_mlp *mlp = batch->mlp;
+    const struct place *places = batch->places + item * TILE;
+    size_t rest = batch->count - item * TILE, count = rest < TILE ? rest : TILE;
+    unsigned char *own = batch->workspace + worker * 2 * matrix_bytes(mlp);
+    float *in = (float *)(void *)own, *out = (float *)(void *)(own + matrix_bytes(mlp));
+    fill_tile(mlp, places, count, in);
+    for (size_t i = 0; i < mlp->layer_count; i++) {
+        const struct layer *layer = &mlp->layers[i];
+        run_layer(mlp, layer, in, out);
+        if (i + 1 < mlp->layer_count)
+            mlp->kernels->pointwise->activate(mlp->activation, out, out, TILE * layer->shape.out);
+        float *swap = in;
+        in = out;
+        out = swap;
+    }
+    for (size_t i = 0; i < count; i++)
+        memcpy(places[i].output, in + i * mlp->dim, mlp->dim * sizeof *in);
+}
+
+static void point_mlp_evaluate(const struct model *model, const struct place *places, size_t count,
+                               struct gang *gang, void *workspace)
+{
+    struct batch batch = {
+        .mlp = model->network, .places = places, .count = count, .workspace = workspace};
+    gang_run(gang, run_tile, &batch, (count + TILE - 1) / TILE);
+}
+
+static void point_mlp_close(struct model *model)
+{
+    struct point_mlp *mlp = model->network;
+    tensor_list_finish(&mlp->tensors);
+    arena_finish(&mlp->arena);
+    free(mlp);
+    model->network = NULL;
+}
+
+const struct family family_point_mlp = {
+    .name = "PointMLP",
+    .open = point_mlp_open,
+    .workspace_bytes = point_mlp_workspace_bytes,
+    .evaluate = point_mlp_evaluate,
+    .close = point_mlp_close,
+};
