@@ -48,8 +48,8 @@ void batch_init(struct batch *batch, const struct model *model, size_t slot_coun
     batch->model = model;
     batch->slot_count = slot_count;
     batch->slots = room_take(room, slot_count, sizeof *batch->slots);
-    batch->running = room_take(room, slot_count, sizeof *batch->running);
-    batch->idle = room_take(room, slot_count, sizeof *batch->idle);
+    batch->running = room_take(room, slot_count, sizeof(struct slot *));
+    batch->idle = room_take(room, slot_count, sizeof(struct slot *));
     batch->places = room_take(room, 2 * slot_count, sizeof *batch->places);
     floats = room_take(room, slot_count * 2 * (dim + output_dim), sizeof *floats);
     states = room_take(room, slot_count * BATCH_STATE_ROWS * dim, sizeof *states);

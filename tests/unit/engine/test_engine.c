@@ -8,8 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#define DIM   3
-#define SLOTS 16
+#define DIM   ((size_t)3)
+#define SLOTS ((size_t)16)
 
 /* --- an engine with two fake models --- */
 
@@ -168,14 +168,14 @@ static void answers(unsigned threads, const struct fake_request *like, float *x)
  * tick; then with one thread. */
 static void a_row_has_the_same_bytes_alone_in_a_batch_and_for_any_number_of_threads(void **state)
 {
-    enum { OTHERS = 12, ROWS = 3 };
+    enum { OTHERS = 12 };
     static struct fake_request request, others[OTHERS];
     static float one[FAKE_ROWS * FAKE_DIM], two[FAKE_ROWS * FAKE_DIM];
-    const size_t bytes = ROWS * DIM * sizeof(float);
+    const size_t bytes = 3 * DIM * sizeof(float);
 
     (void)state;
     (void)house_up(NULL);
-    fake_request_init(&request, &house.models[0], &fake_double, 9, ROWS);
+    fake_request_init(&request, &house.models[0], &fake_double, 9, 3);
     fake_request_seed(&request, 4000);
     request.guidance[1] = 3.5f;
     for (size_t i = 0; i < OTHERS; i++) {
