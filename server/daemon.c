@@ -242,8 +242,11 @@ static bool start(struct daemon *daemon, struct error *error)
         return false;
     start_timers(daemon);
     start_drain(daemon);
-    if (open_admin(daemon, error) && loader_start(&daemon->loader, error))
-        return true;
+    if (open_admin(daemon, error)) {
+        announce(daemon);
+        if (loader_start(&daemon->loader, error))
+            return true;
+    }
     atomic_store(&daemon->loader.ended, true);
     stop(daemon, false);
     return false;
@@ -281,9 +284,7 @@ int daemon_run(const struct options *options)
     png_start();
     health_beat(&daemon.service.health);
     (void)uv_loop_init(&daemon.loop);
-    if (start(&daemon, &error))
-        announce(&daemon);
-    else
+    if (!start(&daemon, &error))
         daemon.exit_code = fail(&error);
     finish(&daemon);
     return daemon.exit_code;
