@@ -1,0 +1,283 @@
+/* Whole folders through model_open: loaded with their defaults, or refused by name. */
+#include "tests/support/test.h"
+
+#include "core/diffusion/sampler.h"
+#include "core/model/model.h"
+#include "tests/support/folder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct scratch scratch;
+
+static struct model *open_named(const char *name, struct error *error)
+{
+    return model_open(scratch_path(&scratch, name), backend_find("portable"), error);
+}
+
+static struct model *opened(const char *name)
+{
+    struct error error;
+    struct model *model = open_named(name, &error);
+
+    if (!model)
+        fail_msg("%s", error.text);
+    return model;
+}
+
+static void assert_refused(const char *name, const char *words)
+{
+    struct error error;
+
+    assert_null(open_named(name, &error));
+    assert_int_equal(error.code, ERROR_BAD_MODEL);
+    assert_error_says(&error, words);
+}
+
+static void a_mixture_is_loaded_without_a_weights_file(void **state)
+{
+    struct model *model;
+
+    (void)state;
+    scratch_mixture(&scratch, "two");
+    scratch_text(&scratch, "two/scheduler/scheduler_config.json",
+                 "{\"_class_name\":\"DDPMScheduler\",\"clip_sample\":false}");
+    model = opened("two");
+    assert_string_equal(model->name, "two");
+    assert_string_equal(model->digest,
+                        "b72fcf79fd61e0ccb80963a14043300acfdd942915a0eb6a9c336918e39bd347");
+    assert_string_equal(model->family->name, "GaussianMixture");
+    assert_true(model->shape.is_points);
+    assert_int_equal(model->shape.dim, 2);
+    assert_int_equal(model->shape.output_dim, 2);
+    assert_false(model->class_input.has_classes);
+    assert_string_equal(model_default_sampler(model), "ddpm");
+    assert_int_equal(model_default_steps(model), 50);
+    assert_int_equal(model->warning_count, 0);
+    assert_true(model->load_seconds > 0.0);
+    model_close(model);
+}
+
+static void points_are_loaded_with_their_card(void **state)
+{
+    struct model *model;
+
+    (void)state;
+    scratch_points(&scratch, "points");
+    scratch_text(&scratch, "points/denoised.json",
+                 "{\"title\":\"P\",\"classes\":[\"a\",\"b\"],\"null_class\":2,"
+                 "\"default\":{\"sampler\":\"ddim\",\"guidance\":2}}");
+    model = opened("points");
+    assert_int_equal(model->class_input.count, 3);
+    assert_int_equal(model->class_input.null_label, 2);
+    assert_string_equal(model->class_input.names[1], "b");
+    assert_string_equal(model_default_sampler(model), "ddim");
+    assert_int_equal(model_default_steps(model), 50);
+    assert_true(model->card.default_guidance == 2.0);
+    model_close(model);
+}
+
+static void an_image_model_is_loaded(void **state)
+{
+    struct model *model;
+
+    (void)state;
+    scratch_image(&scratch, "image");
+    model = opened("image");
+    assert_false(model->shape.is_points);
+    assert_int_equal(model->shape.height, 8);
+    assert_int_equal(model->shape.width, 8);
+    assert_int_equal(model->shape.channels, 1);
+    assert_int_equal(model->shape.dim, 64);
+    assert_true(model->weight_bytes > 0);
+    model_close(model);
+}
+
+static void few_timesteps_are_the_default_steps(void **state)
+{
+    struct model *model;
+
+    (void)state;
+    scratch_mixture(&scratch, "m");
+    scratch_text(&scratch, "m/scheduler/scheduler_config.json",
+                 "{\"_class_name\":\"DDIMScheduler\",\"num_train_timesteps\":7,"
+                 "\"clip_sample\":false}");
+    model = opened("m");
+    assert_string_equal(model_default_sampler(model), "ddim");
+    assert_int_equal(model_default_steps(model), 7);
+    model_close(model);
+}
+
+static void what_is_doubtful_is_warned_of(void **state)
+{
+    struct model *model;
+
+    (void)state;
+    scratch_points(&scratch, "m");
+    scratch_text(&scratch, "m/scheduler/scheduler_config.json", "{}");
+    model = opened("m");
+    assert_int_equal(model->warning_count, 1);
+    assert_non_null(strstr(model->warnings[0], "clip_sample is absent"));
+    model_close(model);
+    scratch_remove(&scratch, "m/scheduler");
+    model = opened("m");
+    assert_int_equal(model->warning_count, 2);
+    assert_non_null(strstr(model->warnings[0], "scheduler_config.json: is missing"));
+    model_close(model);
+    scratch_remove(&scratch, "m");
+    scratch_image(&scratch, "m");
+    scratch_text(&scratch, "m/scheduler/scheduler_config.json", "{}");
+    model = opened("m");
+    assert_int_equal(model->warning_count, 0);
+    model_close(model);
+}
+
+static void a_folder_needs_a_good_name(void **state)
+{
+    static const char *const bad[] = {"_m",
+                                      ".m",
+                                      "a b",
+                                      "a\nb",
+                                      "\xc3\xa4",
+                                      "a234567890123456789012345678901234567890"
+                                      "1234567890123456789012345"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        scratch_mixture(&scratch, bad[i]);
+        assert_refused(bad[i], "folder's name");
+    }
+    scratch_mixture(&scratch, "A.b_c-1");
+    model_close(opened("A.b_c-1"));
+    model_close(opened("A.b_c-1///"));
+    model_close(opened("A.b_c-1/."));
+}
+
+static const struct {
+    void (*make)(const struct scratch *scratch, const char *name);
+    const char *file, *text, *words;
+} broken[] = {
+    {scratch_mixture, "m/model/config.json", "{\"_class_name\":\"UNet3D\"}", "model_index.json"},
+    {scratch_mixture, "m/model_index.json", "{\"model\":[\"denoised\",\"Flow\"]}",
+     "model/config.json|GaussianMixture|Flow"},
+    {scratch_mixture, "m/scheduler/scheduler_config.json", "{\"_class_name\":\"PNDMScheduler\"}",
+     "scheduler/scheduler_config.json: PNDMScheduler is not built yet"},
+    {scratch_mixture, "m/scheduler/scheduler_config.json", "{\"variance_type\":\"learned\"}",
+     "scheduler/scheduler_config.json|variance_type|learned"},
+    {scratch_mixture, "m/scheduler/scheduler_config.json", "{\"rescale_betas_zero_snr\":true}",
+     "scheduler/scheduler_config.json|epsilon"},
+    {scratch_mixture, "m/denoised.json", "{\"classes\":[\"a\"]}", "denoised.json|classes"},
+    {scratch_mixture, "m/denoised.json", "{\"sample_size\":8}", "denoised.json|sample_size"},
+    {scratch_image, "m/unet/config.json", "{\"sample_size\":null}", "unet/config.json|sample_size"},
+    {scratch_image, "m/denoised.json", "{\"sample_size\":8}", "denoised.json|sample_size"},
+    {scratch_image, "m/unet/diffusion_pytorch_model.safetensors", "", "0 bytes"},
+};
+
+static void each_broken_folder_is_refused_by_name(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        scratch_remove(&scratch, "m");
+        broken[i].make(&scratch, "m");
+        scratch_text(&scratch, broken[i].file, broken[i].text);
+        assert_refused("m", broken[i].words);
+    }
+}
+
+static void an_unknown_family_is_named(void **state)
+{
+    (void)state;
+    scratch_text(&scratch, "m/config.json", "{\"_class_name\":\"UNet2DConditionModel\"}");
+    assert_refused("m", "config.json|UNet2DConditionModel|UNet2DModel");
+}
+
+/* Each key below, with each value, is refused by its name. */
+static void each_key_of_a_family_is_checked(void **state)
+{
+    static const char *const keys[] = {"data_dim", "hidden_dims", "time_embedding",
+                                       "time_embedding_dim", "act_fn"};
+    static const char *const values[] = {"-1", "0", "1e15", "\"x\"", "null", "[1000000000]", "{}"};
+
+    (void)state;
+    scratch_points(&scratch, "m");
+    for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
+        for (size_t v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
+            char text[512] = "{\"num_class_embeds\":3";
+            size_t used = strlen(text);
+
+            for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+                static const char *const good[] = {"2", "[5]", "\"sinusoidal\"", "4", "\"silu\""};
+
+                used += (size_t)snprintf(text + used, sizeof(text) - used, ",\"%s\":%s", keys[i],
+                                         i == k ? values[v] : good[i]);
+            }
+            snprintf(text + used, sizeof(text) - used, "}");
+            scratch_text(&scratch, "m/model/config.json", text);
+            assert_refused("m", "model/config.json");
+            assert_refused("m", keys[k]);
+        }
+}
+
+static void flips_of_bits_in_weights_load_or_are_refused(void **state)
+{
+    static const char path[] = "m/model/diffusion_pytorch_model.safetensors";
+    unsigned char good[8192], bytes[8192];
+    uint64_t random = 7;
+    size_t size, loaded = 0;
+    FILE *file;
+
+    (void)state;
+    scratch_points(&scratch, "m");
+    file = fopen(scratch_path(&scratch, path), "rb");
+    assert_non_null(file);
+    size = fread(good, 1, sizeof(good), file);
+    fclose(file);
+    for (int i = 0; i < 300; i++) {
+        struct error error;
+        struct model *model;
+
+        memcpy(bytes, good, size);
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        bytes[(random >> 33) % size] ^= (unsigned char)(1u << (random >> 30 & 7));
+        scratch_write(&scratch, path, bytes, size);
+        model = open_named("m", &error);
+        loaded += model != NULL;
+        assert_true(model || error.code == ERROR_BAD_MODEL);
+        model_close(model);
+    }
+    assert_in_range(loaded, 30, 270);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    scratch_init(&scratch);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    scratch_finish(&scratch);
+    return 0;
+}
+
+#define model_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        model_test(a_mixture_is_loaded_without_a_weights_file),
+        model_test(points_are_loaded_with_their_card),
+        model_test(an_image_model_is_loaded),
+        model_test(few_timesteps_are_the_default_steps),
+        model_test(what_is_doubtful_is_warned_of),
+        model_test(a_folder_needs_a_good_name),
+        model_test(each_broken_folder_is_refused_by_name),
+        model_test(an_unknown_family_is_named),
+        model_test(each_key_of_a_family_is_checked),
+        model_test(flips_of_bits_in_weights_load_or_are_refused),
+    };
+    return cmocka_run_group_tests_name("model", tests, NULL, NULL);
+}
