@@ -90,7 +90,7 @@ bench: packages-build
 lint: layers
 	tests/lint/sizes.py
 	clang-format-14 --dry-run -Werror $$(git ls-files '*.c' '*.h')
-	git ls-files '*.c' | xargs -P 2 -n 1 clang-tidy-14 --quiet -- $(filter-out -MMD -MP,$(FLAGS)) 2>&1 | \
+	git ls-files '*.c' | xargs -P 2 -I{} clang-tidy-14 --quiet {} -- $(filter-out -MMD -MP,$(FLAGS)) 2>&1 | \
 	    grep -vE 'warnings? generated|^Suppressed|^Use -header' ; test $${PIPESTATUS[1]} -eq 0
 lint: SHELL := /bin/bash
 layers:

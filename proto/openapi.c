@@ -15,7 +15,7 @@
 static enum problem_code problem_named(const char *name)
 {
     static const char *const NAMES[] = {
-#define PROBLEM_NAME(code, status, name, title) [PROBLEM_##code] = name,
+#define PROBLEM_NAME(code, status, name, title) [PROBLEM_##code] = (name),
         PROBLEMS(PROBLEM_NAME)
 #undef PROBLEM_NAME
     };

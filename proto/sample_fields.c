@@ -10,9 +10,9 @@
 #define PIN_DIGITS_MIN 12
 #define POINTER_SIZE   96
 
-#define COUNT_ONE(name) +1
-enum { SAMPLER_COUNT = 0 SAMPLERS(COUNT_ONE) };
-#undef COUNT_ONE
+#define SAMPLER_INDEX(name) SAMPLER_INDEX_##name,
+enum { SAMPLERS(SAMPLER_INDEX) SAMPLER_COUNT };
+#undef SAMPLER_INDEX
 
 static bool is_pin(const char *text)
 {

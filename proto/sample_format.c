@@ -15,7 +15,7 @@ static const struct {
 };
 
 static const char *const ENCODINGS[] = {
-    [ENCODING_PNG] = "png", [ENCODING_F32] = "f32", [ENCODING_ARRAY] = "array", NULL};
+    [ENCODING_PNG] = "png", [ENCODING_F32] = "f32", [ENCODING_ARRAY] = "array"};
 
 const char *sample_media_type(enum sample_format format)
 {
@@ -191,7 +191,8 @@ void sample_encoding_read(struct sample_reading *reading, const struct sample_fi
                           const struct cJSON *value)
 {
     struct sample_fields *fields = &reading->fields;
-    const char *names[sizeof ENCODINGS / sizeof ENCODINGS[0]];
+    const char *names[ENCODING_PIXELS + 1];
+    enum sample_encoding encodings[ENCODING_PIXELS];
     unsigned set = ~0u;
     size_t count = 0, index;
 
@@ -205,12 +206,12 @@ void sample_encoding_read(struct sample_reading *reading, const struct sample_fi
                       "goes with format json or npy; this answer is a PNG");
         return;
     }
-    for (size_t i = 0; ENCODINGS[i] != NULL; i++)
-        if ((set >> i & 1u) != 0)
+    for (enum sample_encoding i = ENCODING_PNG; i < ENCODING_PIXELS; i++)
+        if ((set >> i & 1u) != 0) {
+            encodings[count] = i;
             names[count++] = ENCODINGS[i];
+        }
     names[count] = NULL;
-    if (!sample_choice(reading->problem, "/encoding", value, names, &index))
-        return;
-    for (fields->encoding = ENCODING_PNG; strcmp(ENCODINGS[fields->encoding], names[index]) != 0;)
-        fields->encoding++;
+    if (sample_choice(reading->problem, "/encoding", value, names, &index))
+        fields->encoding = encodings[index];
 }

@@ -74,7 +74,7 @@ static double guidance_of(const struct sample_fields *fields)
 
 static const struct cJSON *class_of(const struct sample_fields *fields, const struct cJSON **entry)
 {
-    if (!cJSON_IsArray(fields->classes))
+    if (fields->classes == NULL || !cJSON_IsArray(fields->classes))
         return fields->classes;
     *entry = *entry == NULL ? fields->classes->child : (*entry)->next;
     return *entry;

@@ -103,14 +103,12 @@ static void ticks(struct picture *picture, double low, double high, bool down,
                   void (*tick)(struct picture *picture, long at, double value))
 {
     const double step = tick_step(high - low);
-    double index = (double)(long)(low / step);
 
-    for (index -= 1.0; index * step <= high + step * 1e-9; index += 1.0) {
-        const double share = (index * step - low) / (high - low);
+    for (long i = (long)(low / step) - 1; (double)i * step <= high + step * 1e-9; i++) {
+        const double value = (double)i * step, share = (value - low) / (high - low);
 
         if (share > -1e-9)
-            tick(picture, (long)((down ? 1.0 - share : share) * (PLOT_SIDE - 1) + 0.5),
-                 index == 0.0 ? 0.0 : index * step);
+            tick(picture, (long)((down ? 1.0 - share : share) * (PLOT_SIDE - 1) + 0.5), value);
     }
 }
 

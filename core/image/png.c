@@ -1,26 +1,12 @@
 #include "core/image/png.h"
 
+#include "core/image/png_deflate.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-/* stb's own deflate is larger and no faster; this is its hook, with the memory it frees. */
-static unsigned char *deflate_for_stb(unsigned char *data, int size, int *out_size, int quality)
-{
-    uLongf length = compressBound((uLong)size);
-    unsigned char *out = malloc(length);
-
-    if (out == NULL)
-        return NULL;
-    if (compress2(out, &length, data, (uLong)size, quality) != Z_OK || length > INT32_MAX) {
-        free(out);
-        return NULL;
-    }
-    *out_size = (int)length;
-    return out;
-}
-
-#define STBIW_ZLIB_COMPRESS deflate_for_stb
+#define STBIW_ZLIB_COMPRESS png_deflate
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC
 #include <stb/stb_image_write.h>

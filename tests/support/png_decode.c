@@ -59,7 +59,7 @@ static bool read_pixels(const struct chunk *data, struct picture *picture)
     unsigned char *lines = malloc(size);
     bool good;
 
-    picture->pixels = malloc(line * picture->height);
+    picture->pixels = calloc(picture->height, line);
     good = lines != NULL && picture->pixels != NULL &&
            uncompress(lines, &size, data->data, (uLong)data->length) == Z_OK &&
            size == (line + 1) * picture->height && unfilter(lines, picture);

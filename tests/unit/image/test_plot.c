@@ -62,8 +62,8 @@ static void classes_have_colours(void **state)
     const float points[] = {-4, 0, 4, 0};
     const int32_t labels[] = {0, 1};
     struct picture picture = plot(points, 2, 2, labels);
-    const uint8_t *left = picture.pixels + (239 * 512 + 158) * 3;
-    const uint8_t *right = picture.pixels + (239 * 512 + 384) * 3;
+    const uint8_t *left = picture.pixels + (size_t)(239 * 512 + 158) * 3;
+    const uint8_t *right = picture.pixels + (size_t)(239 * 512 + 384) * 3;
 
     (void)state;
     assert_true(left[0] > left[2] + 60);

@@ -18,9 +18,9 @@ static void check(const char *model, const char *accept, const char *media_type)
     if (media_type == NULL) {
         assert_null(answer);
         assert_int_equal(try.problem.code, PROBLEM_NOT_ACCEPTABLE);
+    } else if (answer == NULL) {
+        fail_msg("%s, Accept %s: %s", model, accept, try.problem.detail);
     } else {
-        if (answer == NULL)
-            fail_msg("%s, Accept %s: %s", model, accept, try.problem.detail);
         assert_string_equal(answer->media_type, media_type);
     }
 }

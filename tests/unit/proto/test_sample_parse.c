@@ -137,20 +137,32 @@ static void names_and_texts_are_checked(void **state)
     CHECK_REFUSALS(rows);
 }
 
+/* A body of `before`, `count` times `piece`, `after`. */
+static char *repeated(const char *before, const char *piece, size_t count, const char *after)
+{
+    struct buffer body = {0};
+
+    buffer_text(&body, before);
+    for (size_t i = 0; i < count; i++)
+        buffer_text(&body, piece);
+    buffer_text(&body, after);
+    buffer_append(&body, "", 1);
+    assert_true(buffer_ok(&body));
+    return (char *)body.data;
+}
+
 static void a_tag_has_at_most_128_characters(void **state)
 {
-    char body[600] = "{\"tag\":\"";
-    size_t length = strlen(body);
+    char *body = repeated("{\"tag\":\"", "é", 128, "\"}");
 
     (void)state;
-    for (size_t i = 0; i < 128; i++, length += 2)
-        memcpy(body + length, "é", 2);
-    memcpy(body + length, "\"}", 3);
     taken(body);
     assert_int_equal(strlen(sample_tag(try.sample)), 256);
-    memcpy(body + length, "x\"}", 4);
+    free(body);
+    body = repeated("{\"tag\":\"", "é", 129, "\"}");
     assert_null(sample_try_parse(&try, body, NULL));
     assert_string_equal(sample_try_fault(&try, "/tag"), "must be at most 128 characters, got 129");
+    free(body);
 }
 
 static void seeds_are_counted_and_checked_one_by_one(void **state)
@@ -368,47 +380,46 @@ static void text_that_is_no_json_is_refused_with_the_byte(void **state)
 }
 
 /* Every limit of the text in a pair: the last that is read as JSON, the first that is not. */
-static void check_limit(const char *before, const char *piece, const char *after, size_t last)
+static void check_pair(char *last, char *first_beyond)
 {
-    for (size_t more = 0; more < 2; more++) {
-        char *body = calloc(1, strlen(before) + strlen(after) + strlen(piece) * (last + 1) + 1);
+    assert_null(sample_try_parse(&try, last, NULL));
+    assert_int_equal(try.problem.code, PROBLEM_INVALID_PARAMETER);
+    assert_null(sample_try_parse(&try, first_beyond, NULL));
+    assert_int_equal(try.problem.code, PROBLEM_INVALID_JSON);
+    free(last);
+    free(first_beyond);
+}
 
-        strcpy(body, before);
-        for (size_t i = 0; i < last + more; i++)
-            strcpy(body + strlen(before) + i * strlen(piece), piece);
-        strcpy(body + strlen(before) + (last + more) * strlen(piece), after);
-        assert_null(sample_try_parse(&try, body, NULL));
-        assert_int_equal(try.problem.code,
-                         more == 0 ? PROBLEM_INVALID_PARAMETER : PROBLEM_INVALID_JSON);
-        free(body);
-    }
+static char *nested(size_t depth)
+{
+    char *half = repeated("{\"prompt\":", "[", depth - 1, ""), *body;
+
+    body = repeated(half, "]", depth - 1, "}");
+    free(half);
+    return body;
+}
+
+static char *keyed(size_t keys)
+{
+    struct buffer body = {0};
+
+    for (size_t i = 0; i < keys; i++)
+        buffer_printf(&body, "%c\"k%zu\":0", i == 0 ? '{' : ',', i);
+    buffer_text(&body, "}");
+    buffer_append(&body, "", 1);
+    return (char *)body.data;
 }
 
 static void limits_of_the_text_are_exact(void **state)
 {
-    char deep[2][64] = {"", ""}, keys[2][1024] = {"", ""};
-
     (void)state;
-    check_limit("{\"prompt\":\"", "x", "\"}", 8192);
-    check_limit("{\"prompt\":[0", ",0", "]}", 4096 - 3);
-    check_limit("{\"prompt\":1.", "0", "}", 32 - 2);
-    for (size_t more = 0; more < 2; more++) {
-        strcpy(deep[more], "{\"prompt\":");
-        for (size_t i = 0; i < 15 + more; i++)
-            strcat(deep[more], "[");
-        for (size_t i = 0; i < 15 + more; i++)
-            strcat(deep[more], "]");
-        strcat(deep[more], "}");
-        for (size_t i = 0; i < 64 + more; i++)
-            (void)snprintf(keys[more] + strlen(keys[more]), 16, "%c\"k%zu\":0", i == 0 ? '{' : ',',
-                           i);
-        strcat(keys[more], "}");
-        for (size_t k = 0; k < 2; k++) {
-            assert_null(sample_try_parse(&try, k == 0 ? deep[more] : keys[more], NULL));
-            assert_int_equal(try.problem.code,
-                             more == 0 ? PROBLEM_INVALID_PARAMETER : PROBLEM_INVALID_JSON);
-        }
-    }
+    check_pair(repeated("{\"prompt\":\"", "x", 8192, "\"}"),
+               repeated("{\"prompt\":\"", "x", 8193, "\"}"));
+    check_pair(repeated("{\"prompt\":[0", ",0", 4093, "]}"),
+               repeated("{\"prompt\":[0", ",0", 4094, "]}"));
+    check_pair(repeated("{\"prompt\":1.", "0", 30, "}"), repeated("{\"prompt\":1.", "0", 31, "}"));
+    check_pair(nested(16), nested(17));
+    check_pair(keyed(64), keyed(65));
 }
 
 static void bytes_above_the_limit_are_refused_before_anything_is_allocated(void **state)
