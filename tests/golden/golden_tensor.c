@@ -1,7 +1,5 @@
 #include "tests/golden/golden_tensor.h"
 
-#include "core/base/arena.h"
-
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,16 +51,30 @@ double *golden_tensor_doubles(const struct safetensors *file, const char *name)
     return NULL;
 }
 
-bool golden_evaluate(const struct model *model, const struct place *places, size_t count,
-                     struct error *error)
-{
-    struct gang *gang = gang_create(2, error);
-    struct arena arena = {0};
-    bool good = gang != NULL && arena_init(&arena, model->family->workspace_bytes(model, 2), error);
+enum { THREADS = 2 };
 
-    if (good)
-        model->family->evaluate(model, places, count, gang, arena.base);
-    arena_finish(&arena);
-    gang_destroy(gang);
-    return good;
+bool golden_team_start(struct golden_team *team, const struct model *model, struct error *error)
+{
+    team->model = model;
+    team->gang = gang_create(THREADS, error);
+    return team->gang != NULL &&
+           arena_init(&team->arena, model->family->workspace_bytes(model, THREADS), error);
+}
+
+void golden_team_evaluate(struct golden_team *team, const struct place *places, size_t count)
+{
+    team->model->family->evaluate(team->model, places, count, team->gang, team->arena.base);
+}
+
+void golden_team_stop(struct golden_team *team)
+{
+    arena_finish(&team->arena);
+    gang_destroy(team->gang);
+}
+
+const struct backend *golden_backend(const char *name, size_t index)
+{
+    if (name == NULL)
+        return backend_at(index);
+    return index == 0 ? backend_find(name) : NULL;
 }

@@ -2,6 +2,7 @@
 #ifndef GOLDEN_TENSOR_H
 #define GOLDEN_TENSOR_H
 
+#include "core/base/arena.h"
 #include "core/model/model.h"
 #include "core/model/safetensors.h"
 
@@ -12,8 +13,19 @@ MUST_CHECK bool golden_tensors_open(struct safetensors *file, const char *path,
 float *golden_tensor_floats(const struct safetensors *file, const char *name);
 double *golden_tensor_doubles(const struct safetensors *file, const char *name);
 
-/* Evaluates the places with a gang of two threads. */
-MUST_CHECK bool golden_evaluate(const struct model *model, const struct place *places, size_t count,
-                                struct error *error);
+/* Two threads and the room that one model needs on them. Zeroed = closed. */
+struct golden_team {
+    const struct model *model;
+    struct gang *gang;
+    struct arena arena;
+};
+
+MUST_CHECK bool golden_team_start(struct golden_team *team, const struct model *model,
+                                  struct error *error);
+void golden_team_evaluate(struct golden_team *team, const struct place *places, size_t count);
+void golden_team_stop(struct golden_team *team);
+
+/* The index-th backend that the options ask for and this machine can run; NULL past the end. */
+const struct backend *golden_backend(const char *name, size_t index);
 
 #endif

@@ -215,9 +215,14 @@ static bool run_model(struct unet_case *c, const struct model *model, double *re
     else if (model->shape.dim != c->dim || model->shape.output_dim != c->output_dim)
         good = error_set(error, ERROR_BAD_MODEL, "x or y has another size than the model");
     if (good) {
-        fill_places(c, model, output, places);
-        good = golden_evaluate(model, places, c->rows, error);
-        *result = ratio(c, output);
+        struct golden_team team = {0};
+        good = golden_team_start(&team, model, error);
+        if (good) {
+            fill_places(c, model, output, places);
+            golden_team_evaluate(&team, places, c->rows);
+            *result = ratio(c, output);
+        }
+        golden_team_stop(&team);
     }
     free(output);
     free(places);
@@ -243,16 +248,12 @@ static bool run_backend(struct unet_case *c, const struct backend *backend, bool
 
 static bool run_backends(struct unet_case *c, bool *close_enough, struct error *error)
 {
-    const struct backend *backend;
+    const struct backend *backend = golden_backend(c->options->backend, 0);
 
     *close_enough = true;
-    if (c->options->backend != NULL) {
-        backend = backend_find(c->options->backend);
-        if (backend == NULL)
-            return error_set(error, ERROR_INVALID, "no backend of that name");
-        return run_backend(c, backend, close_enough, error);
-    }
-    for (size_t i = 0; (backend = backend_at(i)) != NULL; i++)
+    if (backend == NULL)
+        return error_set(error, ERROR_INVALID, "no backend of that name");
+    for (size_t i = 1; backend != NULL; backend = golden_backend(c->options->backend, i++))
         if (!run_backend(c, backend, close_enough, error))
             return false;
     return true;
