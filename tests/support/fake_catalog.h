@@ -1,4 +1,4 @@
-/* fake_catalog.h - models of every shape that requests may meet, without networks.
+/* fake_catalog.h - models of every shape that requests may meet; each answers 0 to everything.
  *
  *   name      values       classes                            timesteps
  *   faces     4x4 RGB      plain glasses hat beard, null 4    1000; the default model
