@@ -66,8 +66,8 @@ bool problem_set(struct problem *problem, enum problem_code code, const char *fo
 void problem_fault(struct problem *problem, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The problem that an error of the core stands for; its text becomes the detail of INTERNAL only
- * for the log: what is sent says nothing about the machine. */
+/* The problem that an error of the core stands for. What becomes INTERNAL keeps its text to itself:
+ * it may speak of the machine, and is for the log. */
 void problem_of_error(struct problem *problem, const struct error *error);
 
 int problem_status(enum problem_code code);
