@@ -235,11 +235,13 @@ function showFault(problem, again) {
   fault.hidden = false;
 }
 
+const duration = (ms) => ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
+
 function showAnswer(model, answer, seconds) {
   const { params, timing } = answer;
   const parts = [`${params.n} ${isPoints(model) ? "points" : params.n === 1 ? "picture" : "pictures"} in ${seconds.toFixed(2)} s`,
     `${params.sampler}, ${params.steps} steps`];
-  if (timing) parts.push(`queue ${timing.queue_ms.toFixed(0)} ms, denoise ${timing.denoise_ms.toFixed(0)} ms, encode ${timing.encode_ms.toFixed(0)} ms`);
+  if (timing) parts.push(`queue ${duration(timing.queue_ms)}, denoise ${duration(timing.denoise_ms)}, encode ${duration(timing.encode_ms)}`);
   say(parts.join(" · "));
   if (isPoints(model)) showPoints(model, answer);
   else showPictures(model, answer.samples);
@@ -274,9 +276,9 @@ function showPoints(model, { points, params }) {
   state.redraw();
   const note = [`seed ${params.seeds[0]}`, model.shape[0] > 2 && `the first two of ${model.shape[0]} coordinates`].filter(Boolean).join(" · ");
   const legend = names.filter((name) => Array.isArray(params.class) && params.class.includes(name)).map((name) => {
-    const key = element("span", { className: "key" }, ` ● ${name}`);
-    key.style.color = colourOf(name);
-    return key;
+    const dot = element("span", {}, "●");
+    dot.style.color = colourOf(name);
+    return element("span", { className: "key" }, dot, ` ${name}`);
   });
   byId("result").replaceChildren(element("figure", {}, canvas, element("figcaption", {}, note, ...legend)));
 }

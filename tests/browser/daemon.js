@@ -1,13 +1,14 @@
-// daemon.js - the real daemon for a test: started on a free port, stopped with SIGTERM.
+// daemon.js - the real daemon for a test: started on a free port, stopped with SIGINT.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { openSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 const READY_MS = 30_000;
 
 // Resolves to {url, stop} once the daemon says where it listens and /readyz answers 200.
-export async function startDaemon(binary, models) {
-  const child = spawn(binary, ["serve", "--models", models, "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "inherit"] });
+export async function startDaemon(binary, models, logFile) {
+  const child = spawn(binary, ["serve", "--models", models, "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", openSync(logFile, "w")] });
   const lines = createInterface({ input: child.stdout });
   const [line] = await Promise.race([once(lines, "line"), once(child, "exit").then(([code]) => { throw new Error(`the daemon ended with ${code}`); })]);
   const url = line.replace("listening on ", "");

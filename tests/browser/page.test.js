@@ -20,7 +20,7 @@ let daemon, browser, context, page, complaints;
 
 before(async () => {
   await mkdir(SHOTS, { recursive: true });
-  daemon = await startDaemon(process.env.DENOISED ?? join(ROOT, "denoised"), join(ROOT, "weights"));
+  daemon = await startDaemon(process.env.DENOISED ?? join(ROOT, "denoised"), join(ROOT, "weights"), join(SHOTS, "daemon.log"));
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
     args: process.getuid() === 0 ? ["--no-sandbox"] : [], // Chromium's sandbox refuses root
@@ -116,9 +116,9 @@ test("pictures are enlarged by the model's scale and carry their seed and class"
 
 test("every picture model fills the page", async () => {
   for (const model of ["avatars", "fashion"]) {
-    await set({ model, steps: 30, seed: 1 });
+    await set({ model, n: 6, steps: 20, seed: 1 });
     await generate();
-    assert.equal((await pictures()).length, 12);
+    assert.equal((await pictures()).length, 6);
     await shot(model);
   }
   assert.deepEqual(complaints, []);
@@ -162,7 +162,7 @@ test("a daemon that is gone is told in words", async () => {
 });
 
 test("a run can be stopped", async () => {
-  await set({ model: "avatars", n: 16, steps: 1000 });
+  await set({ model: "avatars", n: 4, steps: 500 });
   await page.locator("#generate").click();
   await page.locator("#stop").click();
   await page.locator("#status", { hasText: "Stopped." }).waitFor();
