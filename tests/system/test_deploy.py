@@ -139,8 +139,8 @@ class Kubernetes(unittest.TestCase):
 
     def test_the_grace_period_covers_sleep_delay_and_drain(self):
         sleep = int(self.container["lifecycle"]["preStop"]["exec"]["command"][-1])
-        help_text = run(str(BINARY), "serve", "--help").stdout
-        drain = [float(re.search(rf"--{name}\b[^\n]*(?:\n +[^-\n][^\n]*)*?\b(\d+)\b", help_text)[1])
+        in_force = run(str(BINARY), "serve", *self.container["args"][1:], "--check-config").stdout
+        drain = [float(re.search(rf"^{name} *= *([\d.]+)", in_force, re.M)[1])
                  for name in ("drain-delay", "drain-timeout")]
         self.assertGreaterEqual(self.pod["terminationGracePeriodSeconds"], sleep + sum(drain))
 
@@ -161,10 +161,9 @@ class Kubernetes(unittest.TestCase):
             self.assertIn(mount["name"], names)
             self.assertTrue(mount["readOnly"])
 
-    def test_the_daemon_knows_every_option(self):
-        help_text = run(str(BINARY), "serve", "--help").stdout
-        for argument in self.container["args"][1:]:
-            self.assertRegex(help_text, rf"{argument.split('=')[0]}\b")
+    def test_the_daemon_accepts_the_arguments(self):
+        done = run(str(BINARY), "serve", *self.container["args"][1:], "--check-config")
+        self.assertEqual(done.returncode, 0, done.stdout)
 
 
 if __name__ == "__main__":
