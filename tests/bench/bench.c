@@ -52,8 +52,9 @@ static size_t steps_for(const struct model *model, double seconds)
     return steps < 2.0 ? 2 : steps > (double)limit ? limit : (size_t)steps;
 }
 
-static void bench_images(const struct bench *bench, const struct model *model)
+static void bench_batches(const struct bench *bench, const struct model *model)
 {
+    const double unit = model->shape.is_points ? 1e6 : 1e3;
     double forward[BATCHES], engine[BATCHES];
 
     for (size_t i = 0; i < BATCHES; i++) {
@@ -61,13 +62,13 @@ static void bench_images(const struct bench *bench, const struct model *model)
         struct bench_run run;
 
         forward[i] = bench_forward(bench, model, batches[i]);
-        run = bench_request(bench, model, "ddim", steps_for(model, forward[i] * batch / 1e3),
-                            batches[i]);
-        engine[i] = 1e3 * run.cpu_seconds / (double)run.row_steps;
+        run = bench_request(bench, model, "ddim", steps_for(model, forward[i] * batch), batches[i]);
+        engine[i] = run.cpu_seconds / (double)run.row_steps;
     }
-    printf("%-16s forward %8.3f %8.3f %8.3f   engine %8.3f %8.3f %8.3f   ms per %s and step\n",
-           model->name, forward[0], forward[1], forward[2], engine[0], engine[1], engine[2],
-           model->shape.is_points ? "point" : "image");
+    printf("%-14s forward %8.3f %8.3f %8.3f   engine %8.3f %8.3f %8.3f   %s and step\n",
+           model->name, unit * forward[0], unit * forward[1], unit * forward[2], unit * engine[0],
+           unit * engine[1], unit * engine[2],
+           model->shape.is_points ? "us per point" : "ms per image");
 }
 
 static void bench_points(const struct bench *bench, const struct model *model)
@@ -80,8 +81,8 @@ static void bench_points(const struct bench *bench, const struct model *model)
         const struct bench_run run = bench_request(bench, model, samplers[i], steps, POINT_ROWS);
         const double row_steps = (double)run.row_steps;
 
-        printf("%-16s %s %5d rows   %7.3f us of CPU a row-step   %10.0f row-steps/s\n", model->name,
-               samplers[i], POINT_ROWS, 1e6 * run.cpu_seconds / row_steps,
+        printf("%-14s %s %5d rows %9.3f us of CPU a row-step, %.0f row-steps a second\n",
+               model->name, samplers[i], POINT_ROWS, 1e6 * run.cpu_seconds / row_steps,
                row_steps / run.wall_seconds);
     }
 }
@@ -89,18 +90,18 @@ static void bench_points(const struct bench *bench, const struct model *model)
 /* What a tick of one row costs beside its forward. */
 static void bench_tick(const struct bench *bench, const struct model *model)
 {
-    const double forward = 1e3 * bench_forward(bench, model, 1);
+    const double forward = bench_forward(bench, model, 1);
     const struct bench_run run =
         bench_request(bench, model, "ddim", model->schedule.config.timesteps, 1);
-    const double tick = 1e6 * run.wall_seconds / (double)run.ticks;
+    const double tick = run.cpu_seconds / (double)run.ticks;
 
-    printf("%-16s a tick of one row %7.2f us, %7.2f us of it beside the forward\n", model->name,
-           tick, tick - forward);
+    printf("%-14s a tick of one row %.2f us, %.2f us of it beside the forward\n", model->name,
+           1e6 * tick, 1e6 * (tick - forward));
 }
 
 static void bench_model(const struct bench *bench, const struct model *model)
 {
-    bench_images(bench, model);
+    bench_batches(bench, model);
     if (!model->shape.is_points)
         return;
     bench_points(bench, model);

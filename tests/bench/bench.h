@@ -14,7 +14,7 @@ struct bench {
 double bench_cpu_seconds(void);
 double bench_wall_seconds(void);
 
-/* CPU milliseconds of a place in one forward of `places`, without the engine. */
+/* CPU seconds of a place in one forward of `places`, without the engine. */
 double bench_forward(const struct bench *bench, const struct model *model, size_t places);
 
 /* What one request of n rows cost. */
