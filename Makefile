@@ -9,6 +9,7 @@ DESTDIR ?=
 GOLDEN  ?= tests/golden
 ARGS    ?=
 PARTS   ?=
+FUZZ_SECONDS ?= 60
 comma   := ,
 VARIANT := $(if $(SAN),$(subst $(comma),-,$(SAN)),release)
 BUILD   ?= build/$(VARIANT)
@@ -37,6 +38,7 @@ LIB     := $(BUILD)/libdenoised.a
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
 SUPPORT := $(call OBJ,$(wildcard tests/support/*.c))
 BENCHES := $(call OBJ,$(wildcard tests/bench/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 GOLDENS := $(call OBJ,$(wildcard tests/golden/*.c))
 
 all: denoised
@@ -53,6 +55,8 @@ $(BUILD)/golden: $(GOLDENS) $(LIB)
 $(BUILD)/bench: $(BENCHES) $(LIB)
 	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
 $(BUILD)/core/nn/%.o $(BUILD)/core/diffusion/%.o: OPTIMISE := -O3
+$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(SUPPORT) $(LIB)
+	$(CC) -fsanitize=fuzzer -o $@ $^ $(LINK) $(WRAP) $(LDLIBS) -lcmocka
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(CFLAGS) $(OPTIMISE) $(SANITIZE) -c -o $@ $<
@@ -84,6 +88,12 @@ install: $(BUILD)/denoised
 	test -e $(DESTDIR)/etc/denoised/denoised.conf || \
 	    sed 's|@MODELS@|$(MODELS)|' deploy/denoised.conf >$(DESTDIR)/etc/denoised/denoised.conf
 	cp -R $(dir $(wildcard weights/*/denoised.json)) $(DESTDIR)$(MODELS)
+fuzz: packages-test packages-lint
+	+$(MAKE) --no-print-directory CC=clang-14 SAN=fuzzer-no-link,address,undefined fuzz-run
+fuzz-run: $(FUZZERS)
+	@for fuzzer in $(FUZZERS); do name=$${fuzzer##*/fuzz_}; mkdir -p $(BUILD)/corpus/$$name && \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
+	    -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$$name tests/fuzz/corpus/$$name || exit 1; done
 bench: packages-build
 	+$(MAKE) --no-print-directory $(BUILD)/bench
 	$(BUILD)/bench $(ARGS)
@@ -99,6 +109,6 @@ packages-build packages-test packages-lint packages-browser packages-bench: pack
 	@deploy/install-packages.sh $*
 clean:
 	rm -rf build denoised
-.PHONY: all test check golden demo browser install lint layers clean packages-build packages-test packages-lint packages-browser packages-bench
+.PHONY: all test check golden demo browser install fuzz fuzz-run lint layers clean packages-build packages-test packages-lint packages-browser packages-bench
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

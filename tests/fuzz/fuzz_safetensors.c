@@ -1,5 +1,5 @@
-/* Any bytes as a weights file: refused, or every tensor can be read. Build with clang:
- *   -fsanitize=fuzzer,address,undefined; run on tests/fuzz/corpus/safetensors. */
+/* Any bytes as a weights file: refused, or every tensor can be read. `make fuzz`
+ * runs it on tests/fuzz/corpus/safetensors. */
 #include "core/model/safetensors.h"
 
 #include <stdlib.h>
