@@ -50,13 +50,11 @@ static void load_panel(const struct gemm *gemm, struct block *block)
     size_t k_step = gemm->b_transposed ? 1 : gemm->b_ld;
     size_t column_step = gemm->b_transposed ? gemm->b_ld : 1;
     const float *b = gemm->b + block->first * k_step + block->column * column_step;
-    for (size_t k = 0; k < block->depth; k++) {
-        float *to = block->panel + k * TILE_COLUMNS;
+    if (block->columns < TILE_COLUMNS)
+        memset(block->panel, 0, sizeof block->panel);
+    for (size_t k = 0; k < block->depth; k++)
         for (size_t j = 0; j < block->columns; j++)
-            to[j] = b[k * k_step + j * column_step];
-        for (size_t j = block->columns; j < TILE_COLUMNS; j++)
-            to[j] = 0.0f;
-    }
+            block->panel[k * TILE_COLUMNS + j] = b[k * k_step + j * column_step];
 }
 
 /* Columns past the edge of c are computed, from zeros, and dropped. */
