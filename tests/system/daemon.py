@@ -3,6 +3,8 @@
 DENOISED_BINARY names the program. Every wait has a deadline; nothing sleeps and hopes.
 """
 
+import array
+import ast
 import http.client
 import json
 import os
@@ -11,6 +13,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -18,6 +21,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("DENOISED_BINARY", str(ROOT / "build" / "release" / "denoised"))
+# A daemon built with sanitizers is ten times slower: tests ask less of it.
+SANITIZED = "DENOISED_SAN" in os.environ or any(
+    name in part for part in pathlib.Path(BINARY).parts for name in ("address", "thread"))
 PATIENCE = float(os.environ.get("DENOISED_TEST_PATIENCE", "30"))  # seconds, for any one wait
 
 MIXTURE = {
@@ -216,6 +222,15 @@ def receive_all(connection):
         return received, False
     except OSError:
         return received, True
+
+
+def read_npy(body):
+    """(shape, numbers): of an .npy file, format 1.0, C order."""
+    assert body.startswith(b"\x93NUMPY\x01\x00"), body[:16]
+    end = 10 + struct.unpack("<H", body[8:10])[0]
+    header = ast.literal_eval(body[10:end].decode())
+    assert not header["fortran_order"], header
+    return header["shape"], array.array({"<f4": "f", "|u1": "B"}[header["descr"]], body[end:])
 
 
 def statuses(received):
