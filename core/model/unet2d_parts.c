@@ -248,11 +248,12 @@ void builder_norm(struct builder *b, const char *prefix, const struct map *in,
                   const struct map *out, const struct norm_options *options)
 {
     if (in->channels % options->groups != 0) {
-        b->failed = b->failed ||
-                    !error_set(b->error, ERROR_BAD_MODEL,
-                               "%s: the %zu groups of a norm do not divide the %zu channels of "
-                               "%.*s",
-                               b->path, options->groups, in->channels, TENSOR_NAME_MAX, prefix);
+        b->failed =
+            b->failed || !error_set(b->error, ERROR_BAD_MODEL,
+                                    "%s: %s %zu does not divide the %zu channels of %.*s", b->path,
+                                    options->groups == b->config->groups ? "norm_num_groups"
+                                                                         : "attn_norm_num_groups",
+                                    options->groups, in->channels, TENSOR_NAME_MAX, prefix);
         return;
     }
     struct op op = op_of(&op_norm_statistics, in->at, OPERAND_NONE);

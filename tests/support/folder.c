@@ -56,6 +56,7 @@ void scratch_write(const struct scratch *scratch, const char *name, const void *
     FILE *file;
 
     make_parents(scratch, name);
+    (void)remove(scratch_path(scratch, name)); /* a file written over is flushed to the disk */
     file = fopen(scratch_path(scratch, name), "wb");
     assert_non_null(file);
     assert_true(size == 0 || fwrite(bytes, size, 1, file) == 1);

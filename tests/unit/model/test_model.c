@@ -5,6 +5,7 @@
 #include "core/model/model.h"
 #include "tests/support/folder.h"
 
+#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,15 +134,11 @@ static void what_is_doubtful_is_warned_of(void **state)
     model_close(model);
 }
 
+#define TOO_LONG "a2345678901234567890123456789012345678901234567890123456789012345"
+
 static void a_folder_needs_a_good_name(void **state)
 {
-    static const char *const bad[] = {"_m",
-                                      ".m",
-                                      "a b",
-                                      "a\nb",
-                                      "\xc3\xa4",
-                                      "a234567890123456789012345678901234567890"
-                                      "1234567890123456789012345"};
+    static const char *const bad[] = {"_m", ".m", "a b", "a\nb", "\xc3\xa4", TOO_LONG};
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -192,31 +189,99 @@ static void an_unknown_family_is_named(void **state)
     assert_refused("m", "config.json|UNet2DConditionModel|UNet2DModel");
 }
 
-/* Each key below, with each value, is refused by its name. */
-static void each_key_of_a_family_is_checked(void **state)
+/* Sets `key` of a JSON file to `value`; "" takes it out. */
+static void change_key(const char *file, const char *key, const char *value)
 {
-    static const char *const keys[] = {"data_dim", "hidden_dims", "time_embedding",
-                                       "time_embedding_dim", "act_fn"};
-    static const char *const values[] = {"-1", "0", "1e15", "\"x\"", "null", "[1000000000]", "{}"};
+    static char text[16384];
+    FILE *stream = fopen(scratch_path(&scratch, file), "rb");
+    cJSON *json;
+    char *printed;
 
-    (void)state;
-    scratch_points(&scratch, "m");
-    for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
-        for (size_t v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
-            char text[512] = "{\"num_class_embeds\":3";
-            size_t used = strlen(text);
+    assert_non_null(stream);
+    text[fread(text, 1, sizeof(text) - 1, stream)] = '\0';
+    fclose(stream);
+    json = cJSON_Parse(text);
+    assert_non_null(json);
+    cJSON_DeleteItemFromObjectCaseSensitive(json, key);
+    if (value[0])
+        assert_true(cJSON_AddItemToObject(json, key, cJSON_Parse(value)));
+    printed = cJSON_PrintUnformatted(json);
+    scratch_text(&scratch, file, printed);
+    cJSON_free(printed);
+    cJSON_Delete(json);
+}
 
-            for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-                static const char *const good[] = {"2", "[5]", "\"sinusoidal\"", "4", "\"silu\""};
+/* Each value of the list, parted by '|', is refused for its key, in a message that names both the
+ * file and the key. */
+struct bad_key {
+    const char *key, *values;
+};
 
-                used += (size_t)snprintf(text + used, sizeof(text) - used, ",\"%s\":%s", keys[i],
-                                         i == k ? values[v] : good[i]);
-            }
-            snprintf(text + used, sizeof(text) - used, "}");
-            scratch_text(&scratch, "m/model/config.json", text);
-            assert_refused("m", "model/config.json");
-            assert_refused("m", keys[k]);
+static const struct bad_key bad_points[] = {
+    {"data_dim", "-1|0|1e15|\"x\"|null|[2]|{}|1.5|"},
+    {"hidden_dims", "-1|[]|[0]|[-1]|[1000000000]|[\"5\"]|null|{}|"},
+    {"time_embedding", "\"x\"|null|7|[]|"},
+    {"time_embedding_dim", "-2|0|3|1000000000|\"4\"|null|"},
+    {"act_fn", "\"swish9\"|null|7|"},
+    {"num_class_embeds", "-1|0|1000000000|\"3\"|[]"},
+    {"extra", "1"},
+};
+
+static const struct bad_key bad_images[] = {
+    {"sample_size", "-1|0|1000000000|\"8\"|[8]|[8,0]|[8,8,8]|{}|8.5"},
+    {"in_channels", "-1|0|1000000000|\"1\"|null"},
+    {"out_channels", "-1|0|3|1000000000|\"1\"|null"},
+    {"center_input_sample", "1|\"x\"|null"},
+    {"time_embedding_type", "\"fourier\"|\"x\"|null|7"},
+    {"time_embedding_dim", "-1|0|1000000000|\"x\""},
+    {"freq_shift", "\"x\"|null|1e9"},
+    {"flip_sin_to_cos", "1|null"},
+    {"down_block_types", "[]|[\"SkipDownBlock2D\"]|[\"CrossAttnDownBlock2D\"]|[7]|\"x\"|null"},
+    {"up_block_types", "[]|[\"SkipUpBlock2D\"]|[\"KUpBlock2D\"]|[7]|{}|null"},
+    {"block_out_channels", "[]|[0]|[-4]|[1000000000]|[\"4\"]|null|4"},
+    {"layers_per_block", "-1|0|1000000000|\"1\"|null|1.5"},
+    {"downsample_padding", "-1|2|null"},
+    {"mid_block_scale_factor", "0|-1|null|\"x\""},
+    {"act_fn", "\"x\"|7|null"},
+    {"attention_head_dim", "-1|0|1000000000|\"x\""},
+    {"norm_num_groups", "-1|0|3|1000000000|\"x\"|null"},
+    {"norm_eps", "0|-1|\"x\"|null"},
+    {"resnet_time_scale_shift", "\"x\"|null|7"},
+    {"class_embed_type", "\"x\"|7"},
+    {"num_class_embeds", "-1|0|1000000000|\"x\""},
+};
+
+static void assert_keys_are_checked(const struct bad_key *bad, size_t count, const char *file,
+                                    void (*make)(const struct scratch *scratch, const char *name))
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "m/%s", file);
+    for (size_t i = 0; i < count; i++) {
+        char copy[256], words[128], *rest = copy;
+
+        snprintf(copy, sizeof(copy), "%s", bad[i].values);
+        for (const char *value; (value = strsep(&rest, "|"));) {
+            make(&scratch, "m");
+            change_key(path, bad[i].key, value);
+            snprintf(words, sizeof(words), "%s|%s", file, bad[i].key);
+            assert_refused("m", words);
         }
+    }
+}
+
+static void each_key_of_points_is_checked(void **state)
+{
+    (void)state;
+    assert_keys_are_checked(bad_points, sizeof(bad_points) / sizeof(bad_points[0]),
+                            "model/config.json", scratch_points);
+}
+
+static void each_key_of_an_image_model_is_checked(void **state)
+{
+    (void)state;
+    assert_keys_are_checked(bad_images, sizeof(bad_images) / sizeof(bad_images[0]),
+                            "unet/config.json", scratch_image);
 }
 
 static void flips_of_bits_in_weights_load_or_are_refused(void **state)
@@ -276,7 +341,8 @@ int main(void)
         model_test(a_folder_needs_a_good_name),
         model_test(each_broken_folder_is_refused_by_name),
         model_test(an_unknown_family_is_named),
-        model_test(each_key_of_a_family_is_checked),
+        model_test(each_key_of_points_is_checked),
+        model_test(each_key_of_an_image_model_is_checked),
         model_test(flips_of_bits_in_weights_load_or_are_refused),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);
