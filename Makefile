@@ -52,6 +52,8 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(SUPPORT) $(LIB)
 	$(CC) -o $@ $^ $(LINK) $(WRAP) $(LDLIBS) -lcmocka
 $(BUILD)/golden: $(GOLDENS) $(LIB)
 	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
+$(BUILD)/forward: $(BUILD)/tests/bench/peers/forward.o $(LIB)
+	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
 $(BUILD)/bench: $(BENCHES) $(LIB)
 	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
 $(BUILD)/core/nn/%.o $(BUILD)/core/diffusion/%.o: OPTIMISE := -O3
@@ -97,6 +99,9 @@ fuzz-run: $(FUZZERS)
 bench: packages-build
 	+$(MAKE) --no-print-directory $(BUILD)/bench
 	$(BUILD)/bench $(ARGS)
+bench-peers: packages-bench
+	+$(MAKE) --no-print-directory $(BUILD)/forward
+	tests/bench/peers/peers.sh $(BUILD) $(ARGS)
 lint: layers
 	tests/lint/sizes.py
 	clang-format-14 --dry-run -Werror $$(git ls-files '*.c' '*.h')
@@ -109,6 +114,6 @@ packages-build packages-test packages-lint packages-browser packages-bench: pack
 	@deploy/install-packages.sh $*
 clean:
 	rm -rf build denoised
-.PHONY: all test check golden demo browser install fuzz fuzz-run lint layers clean packages-build packages-test packages-lint packages-browser packages-bench
+.PHONY: all test check golden demo browser bench bench-peers install fuzz fuzz-run lint layers clean packages-build packages-test packages-lint packages-browser packages-bench
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
