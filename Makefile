@@ -2,8 +2,11 @@
 #   make          the daemon at ./denoised        make demo     set up, run, show pictures
 #   make test     set up and pass all tests       make golden GOLDEN=DIR   golden data alone
 #   make lint     form, layers, clang-tidy        make bench    speed; make bench-peers: beside others
+#   make fuzz     FUZZ_SECONDS for each fuzzer    make browser  the page in a real Chromium
 # Variants: make SAN=address,undefined test, make SAN=thread test. Objects go to build/VARIANT.
+# V=1 shows whole commands. Every core compiles unless -j says otherwise.
 SAN     ?=
+V       ?=
 PREFIX  ?= /usr/local
 DESTDIR ?=
 GOLDEN  ?= tests/golden
@@ -36,38 +39,53 @@ OBJ     = $(patsubst %.c,$(BUILD)/%.o,$(1))
 SOURCES := $(wildcard core/*/*.c proto/*.c) $(filter-out server/main.c,$(wildcard server/*.c))
 LIB     := $(BUILD)/libdenoised.a
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/test_*.c))
-SUPPORT := $(call OBJ,$(wildcard tests/support/*.c))
+SUPPORT := $(BUILD)/libsupport.a
+FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES := $(call OBJ,$(wildcard tests/bench/*.c))
-FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 GOLDENS := $(call OBJ,$(wildcard tests/golden/*.c))
+
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+Q   := $(if $(V),,@)
+say = @$(if $(V),:,printf '  %-4s %s\n' $(1) $(2))
 
 all: denoised
 denoised: $(BUILD)/denoised
-	ln -sf $< $@
+	$(Q)ln -sf $< $@
 $(BUILD)/denoised: $(BUILD)/server/main.o $(LIB)
-	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(LINK) $(LDLIBS)
 $(LIB): $(call OBJ,$(SOURCES)) $(patsubst %.c,$(BUILD)/%.fma.o,$(TWICE)) $(BUILD)/web.o
-	rm -f $@ && $(AR) rcs $@ $^
+$(SUPPORT): $(call OBJ,$(wildcard tests/support/*.c))
+$(LIB) $(SUPPORT):
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(SUPPORT) $(LIB)
-	$(CC) -o $@ $^ $(LINK) $(WRAP) $(LDLIBS) -lcmocka
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(LINK) $(WRAP) $(LDLIBS) -lcmocka
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(SUPPORT) $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) -fsanitize=fuzzer -o $@ $^ $(LINK) $(LDLIBS)
 $(BUILD)/golden: $(GOLDENS) $(LIB)
-	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
-$(BUILD)/forward: $(BUILD)/tests/bench/peers/forward.o $(LIB)
-	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
 $(BUILD)/bench: $(BENCHES) $(LIB)
-	$(CC) -o $@ $^ $(LINK) $(LDLIBS)
+$(BUILD)/forward: $(BUILD)/tests/bench/peers/forward.o $(LIB)
+$(BUILD)/golden $(BUILD)/bench $(BUILD)/forward:
+	$(call say,LD,$@)
+	$(Q)$(CC) -o $@ $^ $(LINK) $(LDLIBS)
 $(BUILD)/core/nn/%.o $(BUILD)/core/diffusion/%.o: OPTIMISE := -O3
-$(BUILD)/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(SUPPORT) $(LIB)
-	$(CC) -fsanitize=fuzzer -o $@ $^ $(LINK) $(WRAP) $(LDLIBS) -lcmocka
-$(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CFLAGS) $(OPTIMISE) $(SANITIZE) -c -o $@ $<
 $(BUILD)/%.fma.o: %.c
+	$(call say,CC,'$< (FMA)')
 	@mkdir -p $(@D)
-	$(CC) $(FLAGS) $(CFLAGS) -O3 $(SANITIZE) -mavx2 -mfma -DFMA_BUILD -c -o $@ $<
+	$(Q)$(CC) $(FLAGS) $(CFLAGS) -O3 $(SANITIZE) -mavx2 -mfma -DFMA_BUILD -c -o $@ $<
+$(BUILD)/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) $(CFLAGS) $(OPTIMISE) $(SANITIZE) -c -o $@ $<
 $(BUILD)/web.o: $(WEB)
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	ld -r -b binary -z noexecstack -o $@ $^
+	$(Q)ld -r -b binary -z noexecstack -o $@ $^
 
 test: packages-test
 	+$(MAKE) --no-print-directory check
@@ -90,12 +108,10 @@ install: $(BUILD)/denoised
 	test -e $(DESTDIR)/etc/denoised/denoised.conf || \
 	    sed 's|@MODELS@|$(MODELS)|' deploy/denoised.conf >$(DESTDIR)/etc/denoised/denoised.conf
 	cp -R $(dir $(wildcard weights/*/denoised.json)) $(DESTDIR)$(MODELS)
-fuzz: packages-test packages-lint
-	+$(MAKE) --no-print-directory CC=clang-14 SAN=fuzzer-no-link,address,undefined fuzz-run
-fuzz-run: $(FUZZERS)
-	@for fuzzer in $(FUZZERS); do name=$${fuzzer##*/fuzz_}; mkdir -p $(BUILD)/corpus/$$name && \
-	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -verbosity=0 -print_final_stats=1 \
-	    -artifact_prefix=$(BUILD)/ $(BUILD)/corpus/$$name tests/fuzz/corpus/$$name || exit 1; done
+fuzz: packages-fuzz
+	+$(MAKE) --no-print-directory CC=clang-14 SAN=fuzzer-no-link,address,undefined BUILD=build/fuzz fuzzers
+	tests/fuzz/run.py build/fuzz $(FUZZ_SECONDS)
+fuzzers: $(FUZZERS)
 bench: packages-build
 	+$(MAKE) --no-print-directory $(BUILD)/bench
 	$(BUILD)/bench $(ARGS)
@@ -110,10 +126,11 @@ lint: layers
 lint: SHELL := /bin/bash
 layers:
 	tests/lint/layers.py
-packages-build packages-test packages-lint packages-browser packages-bench: packages-%:
+packages-build packages-test packages-lint packages-fuzz packages-browser packages-bench: packages-%:
 	@deploy/install-packages.sh $*
 clean:
 	rm -rf build denoised
-.PHONY: all test check golden demo browser bench bench-peers install fuzz fuzz-run lint layers clean packages-build packages-test packages-lint packages-browser packages-bench
+.PHONY: all test check golden demo browser bench bench-peers install fuzz fuzzers lint layers clean \
+        packages-build packages-test packages-lint packages-fuzz packages-browser packages-bench
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
