@@ -3,7 +3,7 @@
 #include "core/diffusion/sampler.h"
 #include "core/model/config.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,10 +69,12 @@ static bool add_class(struct class_input *input, const struct config_object *obj
 
     if (!name || !name[0])
         return config_refuse(object, list, "an array of names", error);
-    for (size_t i = 0; i < input->name_count; i++)
+    for (size_t i = 0; i < input->name_count; i++) {
+        assert(input->names[i] != NULL);
         if (strcmp(input->names[i], name) == 0)
             return error_set(error, ERROR_BAD_MODEL, CARD_PATH ": classes has \"%.60s\" twice",
                              name);
+    }
     copy = strdup(name);
     if (!copy)
         return no_memory(error);

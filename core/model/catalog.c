@@ -20,7 +20,7 @@ static int compare(const void *a, const void *b)
 
 static struct model **find(const struct catalog *catalog, const char *name)
 {
-    return catalog->count ? bsearch(name, catalog->models, catalog->count, sizeof(*catalog->models),
+    return catalog->count ? bsearch(name, catalog->models, catalog->count, sizeof(struct model *),
                                     compare_name)
                           : NULL;
 }
@@ -38,12 +38,12 @@ static bool insert(struct catalog *catalog, struct model *model, struct error *e
 
     if (find(catalog, model->name))
         return error_set(error, ERROR_BAD_MODEL, "a model named %s is there already", model->name);
-    grown = reallocarray(catalog->models, catalog->count + 1, sizeof(*grown));
+    grown = reallocarray(catalog->models, catalog->count + 1, sizeof(struct model *));
     if (!grown)
         return error_set(error, ERROR_NO_MEMORY, "no memory for a list of models");
     catalog->models = grown;
     grown[catalog->count++] = model;
-    qsort(grown, catalog->count, sizeof(*grown), compare);
+    qsort(grown, catalog->count, sizeof(struct model *), compare);
     catalog->default_model = grown[0];
     return true;
 }

@@ -126,8 +126,8 @@ static bool read_whole(int descriptor, const char *path, char *text, size_t size
 bool model_file_json(const char *root, const char *path, size_t size_max, cJSON **json,
                      char digest[DIGEST_TEXT_SIZE], struct error *error)
 {
-    int descriptor;
-    size_t size;
+    int descriptor = -1;
+    size_t size = 0;
     char *text;
     bool good;
 
@@ -165,7 +165,7 @@ bool model_file_digest(const char *root, const char *path, char digest[DIGEST_TE
                        struct error *error)
 {
     char *chunk;
-    int descriptor;
+    int descriptor = -1;
     bool good;
 
     if (!model_file_open(root, path, &descriptor, error))

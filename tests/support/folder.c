@@ -77,11 +77,11 @@ void scratch_safetensors(const struct scratch *scratch, const char *name, const 
                          size_t data)
 {
     const uint64_t length = strlen(header);
-    unsigned char *bytes = calloc(1, 8 + length + data);
+    unsigned char *bytes = calloc(1, 8 + length + data + 1);
 
     assert_non_null(bytes);
     memcpy(bytes, &length, 8);
-    memcpy(bytes + 8, header, length);
+    memcpy(bytes + 8, header, length + 1);
     scratch_write(scratch, name, bytes, 8 + length + data);
     free(bytes);
 }

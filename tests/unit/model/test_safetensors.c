@@ -140,7 +140,8 @@ static void a_name_of_64_kib_is_refused_and_one_of_512_bytes_is_not(void **state
 
     (void)state;
     memset(header, 'a', sizeof(header));
-    memcpy(header, "{\"", 2);
+    header[0] = '{';
+    header[1] = '"';
     snprintf(header + 2 + 65536, 100, F32("", "[0]", "0", "0") "}");
     memmove(header + 2 + 65536, header + 2 + 65537, 90);
     scratch_safetensors(&scratch, "w.safetensors", header, 0);
@@ -266,25 +267,25 @@ static void integers_are_sized_but_not_read_as_numbers(void **state)
 
 static void a_long_tensor_is_read_across_its_chunks(void **state)
 {
-    enum { COUNT = 50001 };
-    uint16_t *half = calloc(COUNT, sizeof(*half));
-    float *out = calloc(COUNT, sizeof(*out));
+    const size_t count = 50001;
+    uint16_t *half = calloc(count, sizeof(*half));
+    float *out = calloc(count, sizeof(*out));
     static const char header[] =
         "{\"h\":{\"dtype\":\"F16\",\"shape\":[50001],\"data_offsets\":[0,100002]}}";
-    unsigned char *bytes = calloc(1, 8 + sizeof(header) - 1 + 2 * COUNT);
+    unsigned char *bytes = calloc(1, 8 + sizeof(header) - 1 + 2 * count);
     struct safetensors file;
     struct error error;
 
     (void)state;
-    for (size_t i = 0; i < COUNT; i++)
+    for (size_t i = 0; i < count; i++)
         half[i] = (uint16_t)(0x3C00 + i % 1024);
     memcpy(bytes, &(uint64_t){sizeof(header) - 1}, 8);
     memcpy(bytes + 8, header, sizeof(header) - 1);
-    memcpy(bytes + 8 + sizeof(header) - 1, half, 2 * COUNT);
-    scratch_write(&scratch, "w.safetensors", bytes, 8 + sizeof(header) - 1 + 2 * COUNT);
+    memcpy(bytes + 8 + sizeof(header) - 1, half, 2 * count);
+    scratch_write(&scratch, "w.safetensors", bytes, 8 + sizeof(header) - 1 + 2 * count);
     assert_true(open_file(&file, &error));
     assert_true(safetensors_read_float(&file, &file.tensors[0], out, &error));
-    for (size_t i = 0; i < COUNT; i++)
+    for (size_t i = 0; i < count; i++)
         assert_true(out[i] == 1.0f + (float)(i % 1024) / 1024.0f);
     safetensors_close(&file);
     free(bytes);
@@ -304,13 +305,13 @@ static void many_tensors_are_listed_and_one_too_many_is_refused(void **state)
     assert_non_null(header);
     for (int i = 0; i < COUNT; i++)
         used += (size_t)sprintf(header + used, "%c" F32("t%d", "[0]", "0", "0"), i ? ',' : '{', i);
-    strcpy(header + used, "}");
+    (void)snprintf(header + used, 70, "}");
     scratch_safetensors(&scratch, "w.safetensors", header, 0);
     assert_true(open_file(&file, &error));
     assert_int_equal(file.count, COUNT);
     assert_string_equal(safetensors_find(&file, "t99999")->name, "t99999");
     safetensors_close(&file);
-    strcpy(header + used, "," F32("one", "[0]", "0", "0") "}");
+    (void)snprintf(header + used, 70, "," F32("one", "[0]", "0", "0") "}");
     scratch_safetensors(&scratch, "w.safetensors", header, 0);
     assert_refused("100000");
     free(header);
