@@ -3,8 +3,7 @@
 DENOISED_BINARY names the program. Every wait has a deadline; nothing sleeps and hopes.
 """
 
-import array
-import ast
+import asyncio
 import http.client
 import json
 import os
@@ -13,7 +12,6 @@ import re
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import tempfile
 import threading
@@ -209,6 +207,44 @@ def read_answer(connection):
     return Answer(answer.status, headers, answer.read())
 
 
+async def answer_of(reader):
+    """An answer with a Content-Length."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+    return Answer(int(head[0].split(" ", 2)[1]), headers,
+                  await reader.readexactly(int(headers["content-length"])))
+
+
+def post(body, *lines):
+    """POST /sample, as it goes over the wire."""
+    body = json.dumps(body).encode()
+    head = ["POST /sample HTTP/1.1", "Host: localhost", "Content-Type: application/json",
+            "Content-Length: %d" % len(body)] + list(lines)
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+async def client(address, bodies):
+    """One keep-alive connection that samples one after the other; the answers in order."""
+    reader, writer = await asyncio.open_connection(*address)
+    answers = []
+    for body in bodies:
+        writer.write(post(body))
+        answers.append(await answer_of(reader))
+    writer.close()
+    return answers
+
+
+def all_clients(address, bodies_of_clients):
+    """The answers to each client, all side by side."""
+
+    async def run():
+        return await asyncio.wait_for(
+            asyncio.gather(*[client(address, bodies) for bodies in bodies_of_clients]),
+            PATIENCE * 2)
+
+    return asyncio.run(run())
+
+
 def receive_all(connection):
     """(bytes, closed): until the other side closes, or the socket's timeout passes."""
     received = b""
@@ -222,15 +258,6 @@ def receive_all(connection):
         return received, False
     except OSError:
         return received, True
-
-
-def read_npy(body):
-    """(shape, numbers): of an .npy file, format 1.0, C order."""
-    assert body.startswith(b"\x93NUMPY\x01\x00"), body[:16]
-    end = 10 + struct.unpack("<H", body[8:10])[0]
-    header = ast.literal_eval(body[10:end].decode())
-    assert not header["fortran_order"], header
-    return header["shape"], array.array({"<f4": "f", "|u1": "B"}[header["descr"]], body[end:])
 
 
 def statuses(received):

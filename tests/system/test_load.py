@@ -1,7 +1,5 @@
 """Many clients at once, clients that leave, a full queue, a stop in the middle of it."""
 
-import asyncio
-import json
 import shutil
 import signal
 import socket
@@ -9,7 +7,7 @@ import time
 import unittest
 
 import daemon
-from daemon import Daemon, receive_all, statuses, wait_for
+from daemon import Daemon, all_clients, post, receive_all, statuses, wait_for
 
 MODELS = None
 SLOW = max(1.0, daemon.PATIENCE / 30)  # how much slower than usual this run may be
@@ -17,50 +15,15 @@ SLOW = max(1.0, daemon.PATIENCE / 30)  # how much slower than usual this run may
 
 def setUpModule():
     global MODELS
-    MODELS = daemon.make_models("faces", "mixture")
+    MODELS = daemon.make_models("faces", "mixture", "shapes")
 
 
 def tearDownModule():
     shutil.rmtree(MODELS)
 
 
-def post(body, *lines):
-    body = json.dumps(body).encode()
-    head = ["POST /sample HTTP/1.1", "Host: localhost", "Content-Type: application/json",
-            "Content-Length: %d" % len(body)] + list(lines)
-    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
-
-
 # Points for seconds: to be left, refused or cut, never waited for.
 LONG = {"model": "mix", "n": 100_000, "steps": 1000, "sampler": "ddpm", "seed": 1}
-
-
-async def read_answer(reader):
-    head = await reader.readuntil(b"\r\n\r\n")
-    status = int(head.split(b" ", 2)[1])
-    length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n")
-                  if line.startswith(b"content-length:"))
-    return status, await reader.readexactly(length)
-
-
-async def client(address, bodies):
-    """One keep-alive connection; its answers in order."""
-    reader, writer = await asyncio.open_connection(*address)
-    answers = []
-    for body in bodies:
-        writer.write(post(body))
-        answers.append(await read_answer(reader))
-    writer.close()
-    return answers
-
-
-def all_clients(address, bodies_of_clients):
-    async def run():
-        return await asyncio.wait_for(
-            asyncio.gather(*[client(address, bodies) for bodies in bodies_of_clients]),
-            daemon.PATIENCE * 2)
-
-    return asyncio.run(run())
 
 
 class Many(unittest.TestCase):
@@ -72,30 +35,32 @@ class Many(unittest.TestCase):
             answers = all_clients(server.address, bodies)
             self.assertLess(time.monotonic() - began, 2 * SLOW)
             for asked, got in zip(bodies, answers):
-                for body, (status, text) in zip(asked, got):
-                    self.assertEqual(status, 200)
-                    self.assertEqual(json.loads(text)["params"]["seeds"], [body["seed"]])
+                for body, answer in zip(asked, got):
+                    self.assertEqual(answer.status, 200)
+                    self.assertEqual(answer.json()["params"]["seeds"], [body["seed"]])
+
+    KINDS = [
+        {"model": "mix", "sampler": "ddpm", "steps": 40, "n": 3},
+        {"model": "mix", "sampler": "ddim", "steps": 7, "n": 2, "spacing": "trailing"},
+        {"model": "mixture", "sampler": "ddim", "steps": 11, "eta": 0.5},
+        {"model": "mixture", "sampler": "ddpm", "steps": 5, "variance_type": "fixed_large"},
+        {"model": "shapes", "class": "ring", "guidance": 1.5, "steps": 9, "n": 4},
+        {"model": "shapes", "class": [None, 3], "sampler": "ddpm", "steps": 20, "n": 2},
+        {"model": "faces", "sampler": "ddim", "steps": 2, "format": "json", "class": "hat"},
+        {"model": "faces", "sampler": "ddpm", "steps": 3, "format": "json", "guidance": 1},
+    ]
 
     def test_200_concurrent_mixed_requests_are_all_answered_right(self):
-        kinds = [
-            {"model": "mix", "sampler": "ddpm", "steps": 40, "n": 3},
-            {"model": "mix", "sampler": "ddim", "steps": 7, "n": 2},
-            {"model": "mixture", "sampler": "ddim", "steps": 11, "eta": 0.5},
-            {"model": "faces", "sampler": "ddim", "steps": 2, "format": "json",
-             "encoding": "f32"},
-            {"model": "faces", "sampler": "ddpm", "steps": 3, "format": "json",
-             "encoding": "f32"},
-        ]
+        bodies = [dict(kind, seed=seed) for seed in range(5) for kind in self.KINDS]
         with Daemon(models=MODELS) as server:
-            alone = [json.loads(server.sample(dict(kind, seed=77)).body) for kind in kinds]
-            bodies = [dict(kinds[i % 5], seed=77 if i % 2 else i) for i in range(200)]
-            answers = all_clients(server.address, [[body] for body in bodies])
-        for i, [(status, text)] in enumerate(answers):
-            self.assertEqual(status, 200)
-            if bodies[i]["seed"] == 77:
-                answer, expected = json.loads(text), alone[i % 5]
-                for key in ("points", "samples", "sha256"):
-                    self.assertEqual(answer.get(key), expected.get(key))
+            alone = [server.sample(body).json() for body in bodies]
+            answers = all_clients(server.address, [[body] for body in bodies * 5])
+            self.assertEqual(server.metric("denoised_rejected_total"), 0)
+        for body, expected, [answer] in zip(bodies * 5, alone * 5, answers, strict=True):
+            self.assertEqual(answer.status, 200)
+            found = answer.json()
+            for key in ("points", "samples", "sha256", "params"):
+                self.assertEqual(found.get(key), expected.get(key), body)
 
 
 class Leaving(unittest.TestCase):

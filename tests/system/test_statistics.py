@@ -16,6 +16,7 @@ import tempfile
 import unittest
 
 import daemon
+import formats
 from daemon import Daemon
 
 FULL = os.environ.get("DENOISED_STATISTICS") == "full"
@@ -52,7 +53,7 @@ def points(body):
     """x and y by turns, of one request."""
     answer = SERVER.sample(dict(body, format="npy"))
     assert answer.status == 200, answer
-    shape, numbers = daemon.read_npy(answer.body)
+    shape, numbers = formats.read_npy(answer.body)
     assert shape == (body.get("n", 1), 2), shape
     return numbers
 
