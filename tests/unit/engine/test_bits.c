@@ -21,6 +21,7 @@ struct house {
 /* A request with arrays of its own. */
 struct order {
     struct request request; /* first: a request is cast back to its order */
+    struct plan *plan;
     struct house *house;
     uint32_t seeds[ROWS];
     int32_t labels[ROWS];
@@ -80,14 +81,15 @@ static struct order *new_order(struct house *house, const char *sampler, size_t 
 
     assert_non_null(order);
     order->house = house;
+    order->plan = plan_create(&wanted, &error);
+    assert_non_null(order->plan);
     order->request = (struct request){.model = model,
-                                      .plan = plan_create(&wanted, &error),
+                                      .plan = order->plan,
                                       .n = ROWS,
                                       .seeds = order->seeds,
                                       .labels = order->labels,
                                       .guidance = order->guidance,
                                       .x = calloc(ROWS * model->shape.dim, sizeof(float))};
-    assert_non_null(order->request.plan);
     for (size_t i = 0; i < ROWS; i++) {
         order->seeds[i] = seed + (uint32_t)i;
         order->labels[i] = model->class_input.has_classes ? (int32_t)(seed % 3) : -1;
@@ -151,7 +153,7 @@ static void collect(struct house *house, size_t n)
 
 static void free_order(struct order *order)
 {
-    plan_destroy((struct plan *)(uintptr_t)order->request.plan);
+    plan_destroy(order->plan);
     free(order->request.x);
     free(order);
 }
