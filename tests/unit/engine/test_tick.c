@@ -7,8 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#define DIM   3
-#define SLOTS 8
+#define DIM   ((size_t)3)
+#define SLOTS ((size_t)8)
 
 /* One model with eight slots. */
 struct bench {
