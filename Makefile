@@ -63,7 +63,7 @@ $(LIB) $(SUPPORT):
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(SUPPORT) $(LIB)
 	$(call say,LD,$@)
-	$(Q)$(CC) -o $@ $^ $(LINK) $(WRAP) $(LDLIBS) -lcmocka
+	$(Q)$(CC) -o $@ $^ $(SUPPORT) $(LINK) $(WRAP) $(LDLIBS) -lcmocka
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(SUPPORT) $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) -fsanitize=fuzzer -o $@ $^ $(LINK) $(LDLIBS)
