@@ -1,8 +1,10 @@
 """Many clients at once, clients that leave, a full queue, a stop in the middle of it."""
 
+import json
 import shutil
 import signal
 import socket
+import subprocess
 import time
 import unittest
 
@@ -86,6 +88,24 @@ class Leaving(unittest.TestCase):
         line = wait_for(lambda: [line for line in server.lines("request") if "POST" in line],
                         "the log line")[0]
         self.assertIn("status=499", line)
+
+    def test_killed_curl_frees_its_rows_within_one_step(self):
+        server = self.start("--threads", "1")  # steps that take far longer than to see it gone
+        body = {"model": "faces", "n": 4 if daemon.SANITIZED else 64, "steps": 100}
+        curl = subprocess.Popen(["curl", "-s", "-d", json.dumps(body), server.url + "/sample"])
+
+        def steps():
+            return server.metric("denoised_steps_total", model="faces")
+
+        wait_for(lambda: steps() >= 2, "steps")
+        before = steps()
+        curl.kill()
+        curl.wait()
+        wait_for(lambda: self.running(server) == 0, "the rows to be freed")
+        # The one in hand, and one that may have begun between the count and the end of curl.
+        self.assertLessEqual(steps() - before, 2)
+        self.assertEqual(server.metric("denoised_cancelled_total", phase="running"), 1)
+        self.assertEqual(server.sample({"model": "mix", "steps": 1}).status, 200)
 
     def test_client_that_half_closes_counts_as_gone(self):
         server = self.start()
