@@ -51,7 +51,7 @@ struct answer *sample_answer(struct sample *sample)
     if (request->error.code == ERROR_NONE && sample->format == FORMAT_JSON) {
         sample_json_end(sample);
         if (!buffer_ok(&answer->body))
-            (void)error_set(&request->error, ERROR_NO_MEMORY, "no memory for the answer");
+            error_write(&request->error, ERROR_NO_MEMORY, "no memory for the answer");
     }
     if (request->error.code != ERROR_NONE) {
         problem_of_error(&problem, &request->error);

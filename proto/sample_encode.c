@@ -49,7 +49,7 @@ static uint8_t *all_pixels(const struct request *request, struct error *error)
     uint8_t *pixels = malloc(request->n * shape->dim);
 
     if (pixels == NULL) {
-        (void)error_set(error, ERROR_NO_MEMORY, "no memory for %zu pictures", request->n);
+        error_write(error, ERROR_NO_MEMORY, "no memory for %zu pictures", request->n);
         return NULL;
     }
     for (size_t i = 0; i < request->n; i++)
@@ -132,5 +132,5 @@ void sample_finish(struct request *request)
     struct sample *sample = sample_of(request);
 
     if (ENCODERS[sample->format](sample, &request->error) && !buffer_ok(&sample->answer.body))
-        (void)error_set(&request->error, ERROR_NO_MEMORY, "no memory for the answer");
+        error_write(&request->error, ERROR_NO_MEMORY, "no memory for the answer");
 }

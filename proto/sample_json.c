@@ -88,7 +88,7 @@ static bool images_json(const struct sample *sample, struct buffer *out, struct 
     bool good = scratch.pixels != NULL && scratch.values != NULL;
 
     if (!good)
-        (void)error_set(error, ERROR_NO_MEMORY, "no memory for a picture");
+        error_write(error, ERROR_NO_MEMORY, "no memory for a picture");
     json_key(out, "samples");
     json_open(out, '[');
     for (size_t i = 0; good && i < sample->request.n; i++)

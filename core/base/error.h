@@ -33,9 +33,13 @@ struct error {
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* Fills `error` and returns false, so that a check can be `return error_set(...)`. */
-bool error_set(struct error *error, enum error_code code, const char *format, ...)
+/* Fills `error`. */
+void error_write(struct error *error, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same as an expression that is false: `return error_set(...)`. A macro, so that compilers and
+ * analysers see the false and follow no success that cannot be. */
+#define error_set(...) (error_write(__VA_ARGS__), false)
 
 const char *error_name(enum error_code code);
 

@@ -231,22 +231,22 @@ struct gang *gang_create(unsigned threads, struct error *error)
     struct gang *gang;
 
     if (threads < 1 || threads > GANG_THREADS_MAX) {
-        (void)error_set(error, ERROR_INVALID, "the number of threads must be 1 to %u, not %u",
-                        GANG_THREADS_MAX, threads);
+        error_write(error, ERROR_INVALID, "the number of threads must be 1 to %u, not %u",
+                    GANG_THREADS_MAX, threads);
         return NULL;
     }
     gang =
         aligned_alloc(ARENA_ALIGN, arena_rounded(sizeof *gang + threads * sizeof *gang->workers));
     if (gang == NULL) {
-        (void)error_set(error, ERROR_NO_MEMORY, "no memory for %u threads", threads);
+        error_write(error, ERROR_NO_MEMORY, "no memory for %u threads", threads);
         return NULL;
     }
     *gang = (struct gang){.threads = threads, .spin_ns = threads <= processors() ? SPIN_NS : 0};
     start_workers(gang);
     if (gang->started == threads - 1)
         return gang;
-    (void)error_set(error, ERROR_NO_MEMORY, "only %u of %u threads could be started",
-                    gang->started + 1, threads);
+    error_write(error, ERROR_NO_MEMORY, "only %u of %u threads could be started", gang->started + 1,
+                threads);
     gang_destroy(gang);
     return NULL;
 }

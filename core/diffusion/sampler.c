@@ -75,12 +75,12 @@ static const struct sampler *find_usable(const struct plan_request *request, str
     const char *reason;
 
     if (sampler == NULL) {
-        (void)error_set(error, ERROR_INVALID, "there is no sampler of that name");
+        error_write(error, ERROR_INVALID, "there is no sampler of that name");
         return NULL;
     }
     reason = sampler_refuses(sampler, request->schedule);
     if (reason != NULL) {
-        (void)error_set(error, ERROR_INVALID, "sampler %s: %s", sampler->name, reason);
+        error_write(error, ERROR_INVALID, "sampler %s: %s", sampler->name, reason);
         return NULL;
     }
     return check_given(sampler, request->options, error) ? sampler : NULL;
@@ -95,7 +95,7 @@ struct plan *plan_create(const struct plan_request *request, struct error *error
         return NULL;
     plan = calloc(1, sizeof(*plan));
     if (plan == NULL) {
-        (void)error_set(error, ERROR_NO_MEMORY, "no memory for a plan");
+        error_write(error, ERROR_NO_MEMORY, "no memory for a plan");
         return NULL;
     }
     plan->sampler = sampler;

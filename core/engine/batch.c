@@ -190,8 +190,8 @@ bool batch_cancel(struct batch *batch, bool all, struct counters *counters)
         if (!all && !atomic_load_explicit(&request->cancelled, memory_order_relaxed))
             continue;
         any = true;
-        error_set(&request->error, ERROR_CANCELLED,
-                  all ? "the engine was stopped" : "the request was cancelled");
+        error_write(&request->error, ERROR_CANCELLED,
+                    all ? "the engine was stopped" : "the request was cancelled");
         counters_cancel(counters, request->rows_started > 0, request->evaluations_done);
     }
     return any;
@@ -204,8 +204,8 @@ static void mark_failed(struct batch *batch)
         const struct slot *slot = batch->running[i];
 
         if (slot->outcome == ADVANCE_FAILED && slot->request->error.code == ERROR_NONE)
-            error_set(&slot->request->error, ERROR_NONFINITE,
-                      "row %zu, step %zu: the sample is not finite", slot->index, slot->row.step);
+            error_write(&slot->request->error, ERROR_NONFINITE,
+                        "row %zu, step %zu: the sample is not finite", slot->index, slot->row.step);
     }
 }
 

@@ -211,7 +211,7 @@ struct engine *engine_create(const struct engine_options *options, const struct 
     assert(options->image_slots > 0 && options->point_slots > 0);
     engine = calloc(1, sizeof *engine);
     if (engine == NULL) {
-        error_set(error, ERROR_NO_MEMORY, "no memory for an engine");
+        error_write(error, ERROR_NO_MEMORY, "no memory for an engine");
         return NULL;
     }
     engine->options = *options;

@@ -146,13 +146,13 @@ struct folder *folder_open(const char *path, struct error *error)
     struct folder *folder = calloc(1, sizeof(*folder));
 
     if (!folder) {
-        (void)error_set(error, ERROR_NO_MEMORY, "no memory to read a folder");
+        error_write(error, ERROR_NO_MEMORY, "no memory to read a folder");
         return NULL;
     }
     folder->prefix = "";
     folder->root = realpath(path, NULL);
     if (!folder->root)
-        (void)error_set(error, ERROR_IO, "the folder cannot be read: %s", strerror(errno));
+        error_write(error, ERROR_IO, "the folder cannot be read: %s", strerror(errno));
     else if (read_folder(folder, error))
         return folder;
     folder_close(folder);

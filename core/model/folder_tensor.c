@@ -33,15 +33,15 @@ static struct weight *find(const struct folder *folder, const char *name, const 
         return weight;
     shape_text(shape, rank, wanted);
     if (!weight) {
-        (void)error_set(error, ERROR_BAD_MODEL, "%s: tensor \"%.120s\" %s is missing",
-                        folder->weights.index ? folder->weights.index : folder->weights.paths[0],
-                        name, wanted);
+        error_write(error, ERROR_BAD_MODEL, "%s: tensor \"%.120s\" %s is missing",
+                    folder->weights.index ? folder->weights.index : folder->weights.paths[0], name,
+                    wanted);
         return NULL;
     }
     shape_text(weight->tensor->shape, weight->tensor->rank, found);
-    (void)error_set(error, ERROR_BAD_MODEL, "%s: tensor \"%.120s\" is %s, but %s says %s",
-                    weight->file->name, weight->tensor->name, found, folder_config_path(folder),
-                    wanted);
+    error_write(error, ERROR_BAD_MODEL, "%s: tensor \"%.120s\" is %s, but %s says %s",
+                weight->file->name, weight->tensor->name, found, folder_config_path(folder),
+                wanted);
     return NULL;
 }
 

@@ -142,7 +142,7 @@ struct model *model_open(const char *path, const struct backend *backend, struct
     bool good;
 
     if (!model) {
-        (void)error_set(error, ERROR_NO_MEMORY, "no memory for a model");
+        error_write(error, ERROR_NO_MEMORY, "no memory for a model");
         return NULL;
     }
     gang_float_mode();

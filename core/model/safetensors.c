@@ -205,9 +205,9 @@ static const struct decoder *find_decoder(const struct safetensors *file,
     for (size_t i = 0; i < sizeof(decoders) / sizeof(decoders[0]); i++)
         if (strcmp(decoders[i].dtype, tensor->dtype) == 0)
             return &decoders[i];
-    (void)error_set(error, ERROR_BAD_MODEL,
-                    "%s: tensor \"%.120s\" has dtype %s; F64, F32, F16 and BF16 are read",
-                    file->name, tensor->name, tensor->dtype);
+    error_write(error, ERROR_BAD_MODEL,
+                "%s: tensor \"%.120s\" has dtype %s; F64, F32, F16 and BF16 are read", file->name,
+                tensor->name, tensor->dtype);
     return NULL;
 }
 

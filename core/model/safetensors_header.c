@@ -153,7 +153,7 @@ static struct tensor *new_tensor(struct parser *parser, const char *name)
     }
     if (!copy || file->count == parser->capacity) {
         free(copy);
-        (void)error_set(parser->error, ERROR_NO_MEMORY, "%s: no memory for its header", file->name);
+        error_write(parser->error, ERROR_NO_MEMORY, "%s: no memory for its header", file->name);
         return NULL;
     }
     file->tensors[file->count] = (struct tensor){.name = copy};

@@ -117,12 +117,12 @@ bool network_plan(struct network *network, struct error *error)
 {
     size_t count = network->buffer_count;
     struct network_buffer **order =
-        network->out_of_memory ? NULL : calloc(2 * count + 1, sizeof *order);
+        network->out_of_memory ? NULL : calloc(2 * count + 1, sizeof(struct network_buffer *));
     if (order == NULL)
         return error_set(error, ERROR_NO_MEMORY, "no memory to plan a network");
     for (size_t i = 0; i < count; i++)
         order[i] = &network->buffers[i];
-    qsort(order, count, sizeof *order, larger_first);
+    qsort(order, count, sizeof(struct network_buffer *), larger_first);
     for (size_t i = 0; i < count; i++) {
         place(order + count, i, order[i]);
         size_t end = order[i]->offset + rounded_floats(order[i]->floats);

@@ -211,7 +211,7 @@ static bool run_model(struct unet_case *c, const struct model *model, double *re
     bool good = output != NULL && places != NULL;
 
     if (!good)
-        (void)error_set(error, ERROR_NO_MEMORY, "no memory");
+        error_write(error, ERROR_NO_MEMORY, "no memory");
     else if (model->shape.dim != c->dim || model->shape.output_dim != c->output_dim)
         good = error_set(error, ERROR_BAD_MODEL, "x or y has another size than the model");
     if (good) {

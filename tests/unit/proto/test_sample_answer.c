@@ -370,7 +370,7 @@ static void a_request_that_failed_is_answered_by_its_problem(void **state)
     cJSON *json;
 
     (void)state;
-    (void)error_set(&sample_request(sample)->error, ERROR_NONFINITE, "row 0 is not finite");
+    error_write(&sample_request(sample)->error, ERROR_NONFINITE, "row 0 is not finite");
     answer = sample_answer(sample);
     assert_int_equal(answer->status, 500);
     assert_string_equal(answer->media_type, "application/problem+json");
