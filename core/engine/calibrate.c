@@ -31,9 +31,11 @@ static void fill(struct batch *batch, size_t places)
                                           .level = {.alpha = 0.8, .sigma = 0.6}};
 }
 
-/* The shortest of as many as fit into the time, one at least. */
-static double shortest(struct tick *tick, const struct batch *batch, size_t places, double budget)
+/* The shortest of as many as fit into the share of what is left, one at least. */
+static double shortest(struct tick *tick, const struct batch *batch, size_t places, double *left,
+                       double share)
 {
+    const double budget = *left * share;
     double least = forward_seconds(tick, batch, places);
     double spent = least;
 
@@ -44,28 +46,28 @@ static double shortest(struct tick *tick, const struct batch *batch, size_t plac
         if (seconds < least)
             least = seconds;
     }
+    *left -= spent;
     return least;
 }
 
 void calibrate(struct tick *tick, struct batch *batch)
 {
     struct engine_calibration calibration = {{0}, {0}};
-    double left = BUDGET_SECONDS;
+    double left = BUDGET_SECONDS, place_seconds = 0.0;
 
     fill(batch, batch->slot_count < sizes[ENGINE_CALIBRATIONS - 1]
                     ? batch->slot_count
                     : sizes[ENGINE_CALIBRATIONS - 1]);
     (void)forward_seconds(tick, batch, 1);
     for (size_t i = 0; i < ENGINE_CALIBRATIONS && sizes[i] <= batch->slot_count; i++) {
-        const double per_place =
-            i == 0 ? 0.0 : calibration.milliseconds[i - 1] / 1e3 / (double)sizes[i - 1];
+        double seconds;
 
-        if (per_place * (double)sizes[i] > left)
+        if (place_seconds * (double)sizes[i] > left)
             break;
+        seconds = shortest(tick, batch, sizes[i], &left, 1.0 / (double)(ENGINE_CALIBRATIONS - i));
         calibration.places[i] = sizes[i];
-        calibration.milliseconds[i] =
-            1e3 * shortest(tick, batch, sizes[i], left / (double)(ENGINE_CALIBRATIONS - i));
-        left -= per_place * (double)sizes[i];
+        calibration.milliseconds[i] = 1e3 * seconds;
+        place_seconds = seconds / (double)sizes[i];
     }
     cost_init(&batch->cost, &calibration);
 }
