@@ -196,7 +196,7 @@ static size_t matrix_bytes(const struct point_mlp *mlp)
 
 static size_t point_mlp_workspace_bytes(const struct model *model, unsigned threads)
 {
-    return threads * 2 * matrix_bytes(model->network);
+    return (size_t)threads * 2 * matrix_bytes(model->network);
 }
 
 struct batch {
@@ -263,7 +263,7 @@ static void run_tile(void *context, size_t item, unsigned worker)
     const struct point_mlp *mlp = batch->mlp;
     const struct place *places = batch->places + item * TILE;
     size_t rest = batch->count - item * TILE, count = rest < TILE ? rest : TILE;
-    unsigned char *own = batch->workspace + worker * 2 * matrix_bytes(mlp);
+    unsigned char *own = batch->workspace + (size_t)worker * 2 * matrix_bytes(mlp);
     float *in = (float *)(void *)own, *out = (float *)(void *)(own + matrix_bytes(mlp));
     fill_tile(mlp, places, count, in);
     for (size_t i = 0; i < mlp->layer_count; i++) {

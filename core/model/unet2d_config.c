@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHANNELS_MAX 65536
+#define CHANNELS_MAX 65536L
 #define SIDE_MAX     4096
 
 static bool refuse(const struct folder *folder, struct error *error, const char *text)
@@ -126,7 +126,7 @@ static bool read_channels(const struct folder *folder, struct unet2d_config *con
         double number = cJSON_IsNumber(item) ? item->valuedouble : 0;
         if (!(number >= 1 && number <= CHANNELS_MAX) || number != (double)(size_t)number)
             return error_set(error, ERROR_BAD_MODEL,
-                             "%s: block_out_channels must be integers in 1..%d",
+                             "%s: block_out_channels must be integers in 1..%ld",
                              folder_config_path(folder), CHANNELS_MAX);
         config->channels[config->blocks++] = (size_t)number;
     }
@@ -249,7 +249,7 @@ static bool read_time(const struct folder *folder, struct unet2d_config *config,
                       struct error *error)
 {
     static const char *const KINDS[] = {"positional", "learned", NULL};
-    size_t kind;
+    size_t kind = 0;
     if (!read_choice(folder, "time_embedding_type", KINDS, &kind, error) ||
         !read_size_or_null(folder, "time_embedding_dim", 4 * CHANNELS_MAX, 0, &config->time_dim,
                            error) ||
@@ -263,8 +263,8 @@ static bool read_time(const struct folder *folder, struct unet2d_config *config,
     if (config->time_kind == TIME_LEARNED && config->time_rows == 0)
         return refuse(folder, error,
                       "num_train_timesteps is needed where time_embedding_type is \"learned\"");
-    if (config->time_kind == TIME_POSITIONAL &&
-        config->freq_shift == (double)(config->channels[0] / 2))
+    size_t half = config->channels[0] / 2;
+    if (config->time_kind == TIME_POSITIONAL && (double)half == config->freq_shift)
         return refuse(folder, error, "freq_shift must not be half of block_out_channels[0]");
     return true;
 }
@@ -296,7 +296,7 @@ static bool read_activation(const struct folder *folder, struct unet2d_config *c
                             struct error *error)
 {
     static const char *const NAMES[] = {"silu", "swish", "mish", "gelu", "relu", NULL};
-    size_t index;
+    size_t index = 0;
     return read_choice(folder, "act_fn", NAMES, &index, error) &&
            activation_find(NAMES[index], &config->activation);
 }
@@ -305,7 +305,7 @@ static bool read_norms(const struct folder *folder, struct unet2d_config *config
                        struct error *error)
 {
     static const char *const MODES[] = {"default", "scale_shift", NULL};
-    size_t mode;
+    size_t mode = 0;
     if (!read_size_or_null(folder, "norm_num_groups", CHANNELS_MAX, 32, &config->groups, error) ||
         !read_size_or_null(folder, "attn_norm_num_groups", CHANNELS_MAX, 0, &config->mid_groups,
                            error) ||

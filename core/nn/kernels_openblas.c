@@ -55,16 +55,15 @@ static const struct kernels FMA = {
 
 /* --- start-up checks -------------------------------------------------------------------------- */
 
-enum { CHECK_SIDE = 72, TILE_ROWS = 8, PARALLEL_PTHREAD = 1 };
+enum { CHECK_FLOATS = 72 * 72, TILE_ROWS = 8, PARALLEL_PTHREAD = 1 };
 
 struct check {
-    float a[CHECK_SIDE * CHECK_SIDE], b[CHECK_SIDE * CHECK_SIDE], c[CHECK_SIDE * CHECK_SIDE];
-    float again[CHECK_SIDE * CHECK_SIDE];
+    float a[CHECK_FLOATS], b[CHECK_FLOATS], c[CHECK_FLOATS], again[CHECK_FLOATS];
 };
 
 static void check_fill(struct check *check)
 {
-    for (size_t i = 0; i < CHECK_SIDE * CHECK_SIDE; i++) {
+    for (size_t i = 0; i < CHECK_FLOATS; i++) {
         check->a[i] = (float)(i * 7919 % 1009) / 1009.0f - 0.5f;
         check->b[i] = (float)(i * 104729 % 1013) / 1013.0f - 0.5f;
     }

@@ -6,13 +6,14 @@
 /* --- how a product is cut: into blocks of rows, or, where rows are few, of columns ------------ */
 
 enum {
-    BLOCK_FLOATS = 1 << 19, /* of copied windows: 2 MiB */
-    BLOCK_ROWS_MAX = 256,   /* more rows gain nothing */
-    BLOCK_ROWS_MIN = 32,    /* fewer waste the product's start-up */
-    BLOCK_COLUMNS = 128,    /* where rows are few */
-    VECTOR_WORK = 1 << 19,  /* of one row: OpenBLAS's small kernels end at 10^6 */
-    LARGE_WEIGHTS = 1 << 18,
-    SMALL_WORK = 1 << 19 /* multiply-adds that are not worth a second part */
+    BLOCK_FLOATS = 1 << 19,  /* of copied windows: 2 MiB */
+    BLOCK_ROWS_MAX = 256,    /* more rows gain nothing */
+    BLOCK_ROWS_MIN = 32,     /* fewer waste the product's start-up */
+    ROWS_WORTH_CUTTING = 64, /* up to here columns are cut */
+    BLOCK_COLUMNS = 128,     /* and this is a block of them */
+    VECTOR_WORK = 1 << 19,   /* of one row: OpenBLAS's small kernels end at 10^6 */
+    LARGE_WEIGHTS = 1 << 18, /* floats that are not in a cache when their turn comes again */
+    SMALL_WORK = 1 << 19     /* multiply-adds that are not worth a second part */
 };
 
 struct cut {
@@ -41,12 +42,12 @@ static struct cut cut_product(size_t rows, size_t columns, size_t depth, bool co
     if (rows == 1) {
         size_t limit = depth < VECTOR_WORK / 16 ? VECTOR_WORK / depth : 16;
         cut.columns = columns < limit ? columns : limit;
-    } else if (rows > 2 * BLOCK_ROWS_MIN) {
+    } else if (rows > ROWS_WORTH_CUTTING) {
         size_t limit = copied ? BLOCK_FLOATS / depth : BLOCK_ROWS_MAX;
         limit = limit < BLOCK_ROWS_MIN ? BLOCK_ROWS_MIN : limit;
         cut.rows = even_block(rows, limit < BLOCK_ROWS_MAX ? limit : BLOCK_ROWS_MAX, blocks_min);
     } else if (blocks_min > 1) {
-        cut.columns = columns < 2 * BLOCK_COLUMNS ? columns : BLOCK_COLUMNS;
+        cut.columns = even_block(columns, columns, columns / BLOCK_COLUMNS);
     }
     cut.row_blocks = blocks_of(rows, cut.rows);
     cut.column_blocks = blocks_of(columns, cut.columns);

@@ -84,9 +84,11 @@ static bool make_schedule(const struct pipeline_case *c, struct run *run, const 
 {
     cJSON *json = merged_config(c);
     struct schedule_config config;
-    bool good = json != NULL ? scheduler_config_parse(json, "scheduler_config.json", &config, error)
-                             : error_set(error, ERROR_IO, "the model has no scheduler_config.json");
+    bool good;
 
+    if (json == NULL)
+        return error_set(error, ERROR_IO, "the model has no scheduler_config.json");
+    good = scheduler_config_parse(json, "scheduler_config.json", &config, error);
     if (good) {
         *sampler = config.sampler;
         good = schedule_init(&run->schedule, &config, error);

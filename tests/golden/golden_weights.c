@@ -64,7 +64,8 @@ static struct affine rule_of(const char *name, const struct tensor_shape *shape)
                                .factor = 0.25f};
     if (shape->rank == 2 && table)
         return (struct affine){.factor = 1.0f};
-    return (struct affine){.factor = (float)sqrt(3.0 / (double)(count_of(shape) / shape->size[0]))};
+    const size_t fan_in = count_of(shape) / shape->size[0];
+    return (struct affine){.factor = (float)sqrt(3.0 / (double)fan_in)};
 }
 
 /* --- number formats --------------------------------------------------------------------------- */

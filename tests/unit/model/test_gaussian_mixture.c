@@ -1,0 +1,224 @@
+/* The exact model against values computed by hand and by finite differences, and its refusals. */
+#include "tests/support/test.h"
+
+#include "core/base/arena.h"
+#include "core/model/model.h"
+#include "tests/support/allocations.h"
+#include "tests/support/folder.h"
+#include "tests/support/numbers.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct scratch scratch;
+
+static bool open_mixture(const char *config, const char *head, struct model **model,
+                         struct error *error)
+{
+    char schedule[200], whole[1000];
+    snprintf(schedule, sizeof schedule,
+             "{\"_class_name\":\"DDPMScheduler\",\"clip_sample\":false,\"prediction_type\":\"%s\"}",
+             head);
+    snprintf(whole, sizeof whole, "{\"_class_name\":\"GaussianMixture\",%s}", config);
+    scratch_text(&scratch, "m/config.json", whole);
+    scratch_text(&scratch, "m/scheduler_config.json", schedule);
+    *model = model_open(scratch_path(&scratch, "m"), backend_find("portable"), error);
+    return *model != NULL;
+}
+
+static struct model *opened(const char *config, const char *head)
+{
+    struct model *model;
+    struct error error;
+    if (!open_mixture(config, head, &model, &error))
+        fail_msg("%s", error.text);
+    return model;
+}
+
+static void evaluate(const struct model *model, const struct place *places, size_t count,
+                     unsigned threads)
+{
+    struct error error;
+    struct arena arena;
+    struct gang *gang = gang_create(threads, &error);
+    assert_non_null(gang);
+    assert_true(arena_init(&arena, model->family->workspace_bytes(model, threads), &error));
+    size_t before = allocations_count();
+    model->family->evaluate(model, places, count, gang, arena.base);
+    assert_int_equal(allocations_count(), before);
+    arena_finish(&arena);
+    gang_destroy(gang);
+}
+
+static const char TWO[] = "\"weights\":[0.2,0.8],\"means\":[[3,3],[-3,-3]],\"stds\":[1,1]";
+static const char THREE[] = "\"weights\":[0.5,0.3,0.2],\"means\":[[0,0],[2,-1],[-1,3]],"
+                            "\"stds\":[0.5,1,0]";
+
+struct golden {
+    const char *config;
+    double alpha_bar; /* below 0: alpha and sigma are .6 and .8 */
+    float x[2];
+    double epsilon[2], x_0[2];
+};
+
+static const struct golden GOLDEN[] = {
+    {TWO, 0.5240853738, {0, 0}, {0.898955204, 0.898955204}, {-0.856646327, -0.856646327}},
+    {TWO, 0.5240853738, {1, 1}, {-0.806372047, -0.806372047}, {2.149755436, 2.149755436}},
+    {TWO, 0.0785872429, {1, 1}, {0.348892253, 0.348892253}, {2.372516630, 2.372516630}},
+    {TWO, 0.8970181457, {.25f, .25f}, {-0.486501035, -0.486501035}, {0.428801117, 0.428801117}},
+    {TWO, 0.0785872429, {-1, .5f}, {-0.309760623, 1.130093086}, {-2.506508678, -2.086007434}},
+    {THREE, -1, {.7f, -1.2f}, {0.128163473, -0.858229870}, {0.995782036, -0.855693506}},
+};
+
+static struct level level_of(const struct golden *golden)
+{
+    if (golden->alpha_bar < 0)
+        return (struct level){.6, .8};
+    return (struct level){sqrt(golden->alpha_bar), sqrt(1 - golden->alpha_bar)};
+}
+
+static void answers_in_every_form_are_the_known_ones(void **state)
+{
+    (void)state;
+    static const char *const HEADS[] = {"epsilon", "sample", "v_prediction"};
+    for (size_t i = 0; i < sizeof GOLDEN / sizeof *GOLDEN; i++)
+        for (size_t head = 0; head < 3; head++) {
+            const struct golden *golden = &GOLDEN[i];
+            struct model *model = opened(golden->config, HEADS[head]);
+            struct level level = level_of(golden);
+            float output[2];
+            struct place place = {
+                .x = golden->x, .output = output, .time = 1, .label = -1, .level = level};
+            evaluate(model, &place, 1, 1);
+            for (size_t j = 0; j < 2; j++) {
+                const double expected[] = {golden->epsilon[j], golden->x_0[j],
+                                           level.alpha * golden->epsilon[j] -
+                                               level.sigma * golden->x_0[j]};
+                assert_true(fabs((double)output[j] - expected[head]) <= 3e-7);
+            }
+            model_close(model);
+        }
+}
+
+static void a_label_answers_from_its_components_alone(void **state)
+{
+    (void)state;
+    struct model *model =
+        opened("\"weights\":[0.25,0.25,0.5],\"means\":[[4],[-4],[1]],\"stds\":[0.5,0.5,2],"
+               "\"labels\":[1,0,1]",
+               "sample");
+    struct model *alone = opened("\"weights\":[0.3333333333,0.6666666667],\"means\":[[4],[1]],"
+                                 "\"stds\":[0.5,2]",
+                                 "sample");
+    assert_true(model->class_input.has_classes);
+    assert_true(model->class_input.has_null);
+    assert_int_equal(model->class_input.null_label, -1);
+    assert_int_equal(model->class_input.count, 2);
+    const float x = 0.5f;
+    float y[2];
+    struct place place = {.x = &x, .output = &y[0], .label = 1, .level = {.8, .6}};
+    evaluate(model, &place, 1, 1);
+    place.output = &y[1];
+    place.label = -1;
+    evaluate(alone, &place, 1, 1);
+    assert_true(fabs((double)(y[0] - y[1])) < 1e-6);
+    place.label = 0; /* one component: x_0 = mu + (alpha s^2 / v) (x - alpha mu) */
+    evaluate(model, &place, 1, 1);
+    assert_true(fabs((double)y[1] - (-4 + .8 * .25 / (.64 * .25 + .36) * (.5 + 3.2))) < 1e-6);
+    model_close(model);
+    model_close(alone);
+}
+
+static void bits_depend_on_the_place_alone(void **state)
+{
+    (void)state;
+    enum { COUNT = 333 };
+    struct model *model = opened(THREE, "epsilon");
+    float x[2 * COUNT], alone[2 * COUNT], batch[2 * COUNT];
+    struct place places[COUNT];
+    numbers_fill(x, 2 * COUNT, 5);
+    for (size_t i = 0; i < COUNT; i++) {
+        double sigma = i % 5 < 3 ? .4 : .8;
+        places[i] = (struct place){.x = x + 2 * i,
+                                   .output = alone + 2 * i,
+                                   .label = -1,
+                                   .level = {sqrt(1 - sigma * sigma), sigma}};
+        evaluate(model, &places[i], 1, 1);
+    }
+    for (unsigned threads = 1; threads <= 3; threads++) {
+        for (size_t i = 0; i < COUNT; i++)
+            places[i].output = batch + 2 * i;
+        evaluate(model, places, COUNT, threads);
+        assert_memory_equal(alone, batch, sizeof alone);
+    }
+    model_close(model);
+}
+
+static void far_points_give_finite_answers(void **state)
+{
+    (void)state;
+    struct model *model = opened(TWO, "sample");
+    const float x[] = {1e5f, -1e5f};
+    float y[2];
+    struct place place = {.x = x, .output = y, .label = -1, .level = {.999, .04}};
+    evaluate(model, &place, 1, 1);
+    assert_true(isfinite(y[0]) && isfinite(y[1]));
+    model_close(model);
+}
+
+static void broken_mixtures_are_refused_by_key(void **state)
+{
+    (void)state;
+    static const char *const BROKEN[][2] = {
+        {"\"means\":[[1]],\"stds\":[1]", "config.json|weights"},
+        {"\"weights\":[],\"means\":[],\"stds\":[]", "weights"},
+        {"\"weights\":[0.5,0.4],\"means\":[[1],[2]],\"stds\":[1,1]", "weights|sum"},
+        {"\"weights\":[1.5,-0.5],\"means\":[[1],[2]],\"stds\":[1,1]", "weights|above 0"},
+        {"\"weights\":[\"1\"],\"means\":[[1]],\"stds\":[1]", "weights"},
+        {"\"weights\":[1],\"means\":[[1],[2]],\"stds\":[1]", "means"},
+        {"\"weights\":[0.5,0.5],\"means\":[[1],[2,3]],\"stds\":[1,1]", "means"},
+        {"\"weights\":[1],\"means\":[[]],\"stds\":[1]", "means"},
+        {"\"weights\":[1],\"means\":[[Infinity]],\"stds\":[1]", "means"},
+        {"\"weights\":[1],\"means\":[[1]],\"stds\":[-1]", "stds"},
+        {"\"weights\":[1],\"means\":[[1]]", "stds"},
+        {"\"weights\":[1],\"means\":[[1]],\"stds\":[1],\"labels\":[1]", "labels"},
+        {"\"weights\":[1],\"means\":[[1]],\"stds\":[1],\"labels\":[0.5]", "labels"},
+        {"\"weights\":[1],\"means\":[[1]],\"stds\":[1],\"labels\":null", "labels"},
+        {"\"weights\":[1],\"means\":[[1]],\"stds\":[1],\"colour\":1", "colour"},
+    };
+    for (size_t i = 0; i < sizeof BROKEN / sizeof *BROKEN; i++) {
+        struct model *model;
+        struct error error = {0};
+        assert_false(open_mixture(BROKEN[i][0], "epsilon", &model, &error));
+        assert_int_equal(error.code, ERROR_BAD_MODEL);
+        assert_error_says(&error, BROKEN[i][1]);
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    scratch_init(&scratch);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    scratch_finish(&scratch);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_in_every_form_are_the_known_ones),
+        cmocka_unit_test(a_label_answers_from_its_components_alone),
+        cmocka_unit_test(bits_depend_on_the_place_alone),
+        cmocka_unit_test(far_points_give_finite_answers),
+        cmocka_unit_test(broken_mixtures_are_refused_by_key),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,148 @@
+/* The plan of memory, and small operations through a whole network. */
+#include "tests/support/test.h"
+
+#include "core/base/arena.h"
+#include "core/nn/backend.h"
+#include "core/nn/network.h"
+#include "tests/support/numbers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct op op_of(const struct op_kind *kind, struct operand in, struct operand out)
+{
+    return (struct op){.kind = kind,
+                       .in = in,
+                       .out = out,
+                       .residual = OPERAND_NONE,
+                       .vector = OPERAND_NONE,
+                       .scratch = OPERAND_NONE,
+                       .weights = NETWORK_NONE,
+                       .bias = NETWORK_NONE,
+                       .divisor = 1.0f};
+}
+
+static void add_map(struct network *network, const struct op_kind *kind, struct operand in,
+                    struct operand out, struct map_shape shape)
+{
+    struct op op = op_of(kind, in, out);
+    op.shape.map = shape;
+    network_add(network, &op);
+}
+
+static void planned(struct network *network)
+{
+    struct error error;
+    if (!network_plan(network, &error))
+        fail_msg("%s", error.text);
+}
+
+/* A long chain with buffers of every size and lifetime. */
+static void buffers_that_are_alive_together_do_not_overlap(void **state)
+{
+    (void)state;
+    struct network network = {.kernels = backend_find("portable")->kernels};
+    struct operand buffers[60];
+    uint64_t seed = 1;
+    size_t all = 0;
+    for (size_t i = 0; i < 60; i++) {
+        buffers[i] = network_buffer(&network, 1, numbers_between(&seed, 1, 500));
+        all += network.buffers[i].floats;
+    }
+    for (size_t i = 0; i + 1 < 60; i++) {
+        size_t from = i - numbers_between(&seed, 0, i < 9 ? i : 9);
+        add_map(&network, &op_copy, buffers[from], buffers[i + 1], (struct map_shape){1, 1, 1});
+    }
+    planned(&network);
+    for (size_t i = 0; i < 60; i++)
+        for (size_t j = 0; j < i; j++) {
+            const struct network_buffer *a = &network.buffers[i], *b = &network.buffers[j];
+            bool together = a->first <= b->last && b->first <= a->last;
+            bool apart = a->offset + a->floats <= b->offset || b->offset + b->floats <= a->offset;
+            assert_true(!together || apart);
+            assert_true(a->offset + a->floats <= network.activation_floats);
+            assert_int_equal(a->offset % (ARENA_ALIGN / sizeof(float)), 0);
+        }
+    assert_true(network.activation_floats < all / 2);
+    network_finish(&network);
+}
+
+/* in, twice the size, half the size, out: the image again. Then as many samples as there are
+ * workers and not. */
+static void samples_come_through_whole_and_in_step(void **state)
+{
+    (void)state;
+    enum { SAMPLES = 7, FLOATS = 2 * 4 * 6 };
+    struct network network = {.kernels = backend_find("portable")->kernels};
+    struct map_shape small = {4, 6, 2}, large = {8, 12, 2};
+    struct operand in = network_buffer(&network, 24, 2), up = network_buffer(&network, 96, 2);
+    struct operand down = network_buffer(&network, 24, 2);
+    add_map(&network, &op_image_in_centered, OPERAND_NONE, in, small);
+    add_map(&network, &op_upsample, in, up, small);
+    add_map(&network, &op_average, up, down, large);
+    add_map(&network, &op_image_out, down, OPERAND_NONE, small);
+    planned(&network);
+    float x[SAMPLES * FLOATS], y[SAMPLES * FLOATS];
+    numbers_fill(x, SAMPLES * FLOATS, 2);
+    struct sample samples[SAMPLES];
+    for (size_t i = 0; i < SAMPLES; i++)
+        samples[i] = (struct sample){.x = x + i * FLOATS, .output = y + i * FLOATS};
+    for (unsigned threads = 1; threads <= 4; threads++) {
+        struct error error;
+        struct arena arena;
+        struct gang *gang = gang_create(threads, &error);
+        assert_non_null(gang);
+        assert_true(arena_init(&arena, network_workspace_bytes(&network, threads), &error));
+        memset(y, 0, sizeof y);
+        network_run(&network, samples, SAMPLES, gang, arena.base);
+        for (size_t i = 0; i < SAMPLES * FLOATS; i++)
+            assert_true(y[i] == 2.0f * x[i] - 1.0f);
+        arena_finish(&arena);
+        gang_destroy(gang);
+    }
+    network_finish(&network);
+}
+
+static void a_table_answers_the_row_of_the_time_or_the_label(void **state)
+{
+    (void)state;
+    struct network network = {.kernels = backend_find("portable")->kernels};
+    const float table[] = {0, 1, 2, 3, 4, 5};
+    struct operand row = network_buffer(&network, 1, 2);
+    struct op op = op_of(&op_table_row, OPERAND_NONE, row);
+    op.weights = 0;
+    op.shape.embedding = (struct embedding_shape){.count = 2, .rows = 3};
+    network.weights = table;
+    network_add(&network, &op);
+    add_map(&network, &op_image_out, row, OPERAND_NONE, (struct map_shape){1, 1, 2});
+    planned(&network);
+    struct error error;
+    struct arena arena;
+    struct gang *gang = gang_create(1, &error);
+    assert_non_null(gang);
+    assert_true(arena_init(&arena, network_workspace_bytes(&network, 1), &error));
+    static const double TIMES[] = {0, 1, 2, 1.4, 17, -3}, FIRST[] = {0, 2, 4, 2, 4, 0};
+    for (size_t i = 0; i < 6; i++) {
+        float y[2];
+        struct sample sample = {.output = y, .time = TIMES[i], .label = 2};
+        network.ops[0].shape.embedding.of_label = false;
+        network_run(&network, &sample, 1, gang, arena.base);
+        assert_true((double)y[0] == FIRST[i]);
+        network.ops[0].shape.embedding.of_label = true;
+        network_run(&network, &sample, 1, gang, arena.base);
+        assert_true(y[1] == 5.0f);
+    }
+    arena_finish(&arena);
+    gang_destroy(gang);
+    network_finish(&network);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(buffers_that_are_alive_together_do_not_overlap),
+        cmocka_unit_test(samples_come_through_whole_and_in_step),
+        cmocka_unit_test(a_table_answers_the_row_of_the_time_or_the_label),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,285 @@
+/* Activations, softmax and group norm against double, and both builds against each other. */
+#include "tests/support/test.h"
+
+#include "core/base/gang.h"
+#include "core/nn/backend.h"
+#include "core/nn/pointwise.h"
+#include "tests/support/numbers.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT 2000
+
+static const struct pointwise *const BUILDS[] = {&pointwise_baseline, &pointwise_fma};
+
+static size_t build_count(void)
+{
+    return cpu_has_fma() ? 2 : 1;
+}
+
+/* --- activations ------------------------------------------------------------------------------ */
+
+static double exact(enum activation activation, double x)
+{
+    static const double ROOT_HALF = 0.70710678118654752440;
+    const double value[] = {
+        [ACTIVATION_NONE] = x,
+        [ACTIVATION_SILU] = x / (1 + exp(-x)),
+        [ACTIVATION_MISH] = x * tanh(log1p(exp(x))),
+        [ACTIVATION_GELU] = 0.5 * x * (1 + erf(x * ROOT_HALF)),
+        [ACTIVATION_RELU] = x > 0 ? x : 0,
+        [ACTIVATION_ELU] = x > 0 ? x : expm1(x),
+        [ACTIVATION_TANH] = tanh(x),
+    };
+    return value[activation];
+}
+
+static void activations_are_those_of_their_names(void **state)
+{
+    (void)state;
+    float x[COUNT], y[COUNT];
+    numbers_fill(x, COUNT, 1);
+    for (size_t i = 0; i < COUNT; i++)
+        x[i] *= i % 2 == 0 ? 3.0f : 30.0f;
+    x[0] = 0.0f;
+    for (size_t b = 0; b < build_count(); b++)
+        for (enum activation a = ACTIVATION_NONE; a <= ACTIVATION_TANH; a++) {
+            BUILDS[b]->activate(a, x, y, COUNT);
+            for (size_t i = 0; i < COUNT; i++) {
+                double expected = exact(a, (double)x[i]);
+                assert_true(fabs((double)y[i] - expected) <= 1e-6 * fabs(expected) + 1e-9);
+            }
+        }
+}
+
+static void activations_stay_finite_far_out(void **state)
+{
+    (void)state;
+    const float x[] = {-1e30f, -1000.0f, -100.0f, -88.0f, 88.0f, 100.0f, 1000.0f, 1e30f};
+    float y[8];
+    for (size_t b = 0; b < build_count(); b++)
+        for (enum activation a = ACTIVATION_NONE; a <= ACTIVATION_TANH; a++) {
+            BUILDS[b]->activate(a, x, y, 8);
+            for (size_t i = 0; i < 8; i++)
+                assert_true(isfinite(y[i]));
+            assert_true(a == ACTIVATION_TANH || fabs((double)y[6] - 1000) < 1e-3);
+        }
+}
+
+static void activations_keep_what_is_not_a_number(void **state)
+{
+    (void)state;
+    const float x = NAN;
+    float y;
+    pointwise_baseline.activate(ACTIVATION_SILU, &x, &y, 1);
+    assert_true(isnan(y));
+}
+
+/* --- softmax ---------------------------------------------------------------------------------- */
+
+static void softmax_rows_are_shares(void **state)
+{
+    (void)state;
+    for (size_t b = 0; b < build_count(); b++)
+        for (size_t length = 1; length < 70; length += 3) {
+            float rows[2 * 70], z[2 * 70];
+            numbers_fill(z, 2 * length, length);
+            for (size_t i = 0; i < 2 * length; i++)
+                z[i] *= 40.0f;
+            memcpy(rows, z, sizeof rows);
+            BUILDS[b]->softmax(rows, 2, length, 0.5f);
+            for (size_t row = 0; row < 2; row++) {
+                double sum = 0;
+                for (size_t j = 0; j < length; j++)
+                    sum += exp(0.5 * (double)z[row * length + j]);
+                for (size_t j = 0; j < length; j++) {
+                    double share = exp(0.5 * (double)z[row * length + j]) / sum;
+                    assert_true(fabs((double)rows[row * length + j] - share) <=
+                                4e-6 * share + 1e-12);
+                }
+            }
+        }
+}
+
+/* --- group norm ------------------------------------------------------------------------------- */
+
+struct norm {
+    struct norm_shape shape;
+    struct norm_call call;
+    float *in, *out, *gamma, *beta, *modulation, *scale_shift, *scratch;
+    size_t pixels;
+};
+
+static float *numbers(size_t count, uint64_t seed)
+{
+    float *out = calloc(count + 1, sizeof *out);
+    assert_non_null(out);
+    numbers_fill(out, count, seed);
+    return out;
+}
+
+static void norm_init(struct norm *norm, float mean)
+{
+    const struct norm_shape *s = &norm->shape;
+    norm->pixels = s->height * s->width;
+    norm->in = numbers(norm->pixels * (s->channels + 3), 1);
+    for (size_t i = 0; i < norm->pixels * (s->channels + 3); i++)
+        norm->in[i] += mean;
+    norm->out = numbers(norm->pixels * (s->channels + 1), 2);
+    norm->gamma = numbers(s->channels, 3);
+    norm->beta = numbers(s->channels, 4);
+    norm->modulation = numbers(2 * s->channels, 5);
+    norm->scale_shift = numbers(2 * s->channels, 6);
+    norm->scratch = numbers(16384, 7);
+    norm->call = (struct norm_call){.gamma = norm->gamma,
+                                    .beta = norm->beta,
+                                    .modulation = norm->modulation,
+                                    .in = norm->in,
+                                    .in_ld = s->channels + 3,
+                                    .out = norm->out,
+                                    .out_ld = s->channels + 1,
+                                    .scale_shift = norm->scale_shift};
+}
+
+static void norm_finish(struct norm *norm)
+{
+    free(norm->in);
+    free(norm->out);
+    free(norm->gamma);
+    free(norm->beta);
+    free(norm->modulation);
+    free(norm->scale_shift);
+    free(norm->scratch);
+}
+
+static void norm_run(const struct norm_kernel *kernel, struct norm *norm)
+{
+    assert_true(kernel->statistics_scratch_floats(&norm->shape) <= 16384);
+    for (size_t part = kernel->statistics_parts(&norm->shape); part-- > 0;)
+        kernel->statistics(&norm->shape, &norm->call, part, norm->scratch);
+    for (size_t part = kernel->apply_parts(&norm->shape); part-- > 0;)
+        kernel->apply(&norm->shape, &norm->call, part);
+}
+
+static void group_moments(const struct norm *norm, size_t group, double *mean, double *variance)
+{
+    size_t size = norm->shape.channels / norm->shape.groups;
+    double n = (double)(size * norm->pixels);
+    *mean = *variance = 0;
+    for (size_t p = 0; p < norm->pixels; p++)
+        for (size_t c = group * size; c < (group + 1) * size; c++)
+            *mean += (double)norm->in[p * norm->call.in_ld + c] / n;
+    for (size_t p = 0; p < norm->pixels; p++)
+        for (size_t c = group * size; c < (group + 1) * size; c++) {
+            double d = (double)norm->in[p * norm->call.in_ld + c] - *mean;
+            *variance += d * d / n;
+        }
+}
+
+static void check_norm(const struct norm *norm, double tolerance)
+{
+    size_t size = norm->shape.channels / norm->shape.groups;
+    for (size_t c = 0; c < norm->shape.channels; c++) {
+        double mean, variance;
+        group_moments(norm, c / size, &mean, &variance);
+        for (size_t p = 0; p < norm->pixels; p++) {
+            double y = ((double)norm->in[p * norm->call.in_ld + c] - mean) /
+                           sqrt(variance + norm->shape.epsilon) * (double)norm->gamma[c] +
+                       (double)norm->beta[c];
+            if (norm->call.modulation != NULL)
+                y = y * (1 + (double)norm->modulation[c]) +
+                    (double)norm->modulation[norm->shape.channels + c];
+            y = exact(norm->shape.activation, y);
+            assert_true(fabs((double)norm->out[p * norm->call.out_ld + c] - y) <= tolerance);
+        }
+    }
+}
+
+static const struct norm_shape SHAPES[] = {
+    {1, 1, 4, 2, 1e-5, ACTIVATION_NONE},
+    {5, 7, 6, 3, 1e-6, ACTIVATION_SILU},
+    {4, 4, 40, 4, 1e-5, ACTIVATION_MISH},
+    {3, 8, 33, 1, 1e-5, ACTIVATION_GELU},
+    {16, 16, 96, 8, 1e-5, ACTIVATION_SILU},
+    {24, 24, 120, 3, 1e-5, ACTIVATION_RELU}, /* several parts */
+};
+
+static void group_norm_is_right_with_and_without_modulation(void **state)
+{
+    (void)state;
+    for (size_t b = 0; b < build_count(); b++)
+        for (size_t i = 0; i < 2 * sizeof SHAPES / sizeof *SHAPES; i++) {
+            struct norm norm = {.shape = SHAPES[i / 2]};
+            norm_init(&norm, 0.0f);
+            if (i % 2 == 0)
+                norm.call.modulation = NULL;
+            norm_run(&BUILDS[b]->norm, &norm);
+            check_norm(&norm, 1e-5);
+            norm_finish(&norm);
+        }
+}
+
+/* E[x^2] - E[x]^2 in float32 would be garbage here. */
+static void a_large_mean_does_not_eat_the_variance(void **state)
+{
+    (void)state;
+    struct norm norm = {.shape = {8, 8, 8, 2, 1e-5, ACTIVATION_NONE}};
+    norm_init(&norm, 1000.0f);
+    norm.call.modulation = NULL;
+    norm_run(&pointwise_baseline.norm, &norm);
+    check_norm(&norm, 5e-4); /* what rounding the scale and shift costs at this mean */
+    norm_finish(&norm);
+}
+
+static void both_builds_give_the_same_bits(void **state)
+{
+    (void)state;
+    if (!cpu_has_fma())
+        skip();
+    for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++) {
+        struct norm a = {.shape = SHAPES[i]}, b = {.shape = SHAPES[i]};
+        norm_init(&a, 0.5f);
+        norm_init(&b, 0.5f);
+        norm_run(&pointwise_baseline.norm, &a);
+        norm_run(&pointwise_fma.norm, &b);
+        assert_memory_equal(a.out, b.out, a.pixels * a.call.out_ld * sizeof(float));
+        size_t length = a.pixels * a.shape.channels;
+        pointwise_baseline.softmax(a.in, 1, length, 7.0f);
+        pointwise_fma.softmax(b.in, 1, length, 7.0f);
+        assert_memory_equal(a.in, b.in, length * sizeof(float));
+        norm_finish(&a);
+        norm_finish(&b);
+    }
+    float x[COUNT], y[COUNT], z[COUNT];
+    numbers_fill(x, COUNT, 9);
+    for (size_t i = 0; i < COUNT; i++)
+        x[i] *= 100.0f;
+    for (enum activation a = ACTIVATION_NONE; a <= ACTIVATION_TANH; a++) {
+        pointwise_baseline.activate(a, x, y, COUNT);
+        pointwise_fma.activate(a, x, z, COUNT);
+        assert_memory_equal(y, z, sizeof y);
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    gang_float_mode();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(activations_are_those_of_their_names),
+        cmocka_unit_test(activations_stay_finite_far_out),
+        cmocka_unit_test(activations_keep_what_is_not_a_number),
+        cmocka_unit_test(softmax_rows_are_shares),
+        cmocka_unit_test(group_norm_is_right_with_and_without_modulation),
+        cmocka_unit_test(a_large_mean_does_not_eat_the_variance),
+        cmocka_unit_test(both_builds_give_the_same_bits),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
