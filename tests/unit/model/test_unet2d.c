@@ -1,0 +1,249 @@
+/* Forwards of whole networks with made-up weights: the same bits alone and in any company. What
+ * the numbers should be is told by the golden forwards. */
+#include "tests/support/test.h"
+
+#include "core/base/arena.h"
+#include "core/model/model.h"
+#include "core/model/unet2d.h"
+#include "core/nn/embedding.h"
+#include "core/nn/kernels_portable.h"
+#include "tests/support/allocations.h"
+#include "tests/support/folder.h"
+#include "tests/support/kernel_list.h"
+#include "tests/support/numbers.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SAMPLES = 5, FLOATS_MAX = 3 * 16 * 16 };
+
+/* Layers that are cut into parts, attention, both kinds of samplers. */
+static const struct unet2d_config LARGE = {
+    .height = 16,
+    .width = 16,
+    .in_channels = 3,
+    .out_channels = 3,
+    .time_kind = TIME_POSITIONAL,
+    .time_dim = 40,
+    .flip_sin_to_cos = true,
+    .blocks = 3,
+    .channels = {32, 48, 48},
+    .down = {{false, false}, {true, true}, {false, false}},
+    .up = {{false, false}, {true, false}, {false, true}},
+    .layers = 1,
+    .has_mid = true,
+    .mid_attention = true,
+    .mid_scale = 1.25,
+    .downsample_padding = 1,
+    .activation = ACTIVATION_SILU,
+    .head_dim = 16,
+    .groups = 8,
+    .mid_groups = 8,
+    .epsilon = 1e-5,
+    .class_kind = CLASS_TABLE,
+    .class_count = 4,
+};
+
+static struct unet2d_config small_config(void)
+{
+    struct unet2d_config config = LARGE;
+    config.height = config.width = 8;
+    config.blocks = 2;
+    config.channels[0] = 9; /* an odd embedding */
+    config.channels[1] = 12;
+    config.groups = 3;
+    config.mid_groups = 0;
+    config.head_dim = 5; /* two heads of the 12 channels, and two channels too many */
+    config.scale_shift = true;
+    config.center_input_sample = true;
+    config.downsample_padding = 0;
+    config.activation = ACTIVATION_MISH;
+    config.class_kind = CLASS_TIMESTEP;
+    return config;
+}
+
+struct fixture {
+    struct unet2d unet;
+    struct sample samples[SAMPLES];
+    float x[SAMPLES][FLOATS_MAX], y[SAMPLES][FLOATS_MAX];
+};
+
+static struct fixture *made(const struct unet2d_config *config, const struct kernels *kernels)
+{
+    struct error error;
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    f->unet.config = *config;
+    if (!unet2d_build(&f->unet, kernels, "config.json", &error) ||
+        !arena_init(&f->unet.arena, f->unet.tensors.floats * sizeof(float), &error))
+        fail_msg("%s", error.text);
+    float *weights = (float *)(void *)f->unet.arena.base;
+    numbers_fill(weights, f->unet.tensors.floats, 7);
+    for (size_t i = 0; i < f->unet.tensors.floats; i++)
+        weights[i] *= 0.1f;
+    embedding_frequencies(config->channels[0] / 2, 0, weights + f->unet.frequencies);
+    f->unet.network.weights = weights;
+    for (size_t i = 0; i < SAMPLES; i++) {
+        numbers_fill(f->x[i], FLOATS_MAX, i);
+        f->samples[i] = (struct sample){.x = f->x[i],
+                                        .output = f->y[i],
+                                        .time = 100.0 * (double)i + 0.5,
+                                        .label = (int32_t)(i % 4)};
+    }
+    return f;
+}
+
+static void destroy(struct fixture *f)
+{
+    unet2d_finish(&f->unet);
+    free(f);
+}
+
+static void run(struct fixture *f, size_t first, size_t count, unsigned threads)
+{
+    struct error error;
+    struct arena arena;
+    struct gang *gang = gang_create(threads, &error);
+    assert_non_null(gang);
+    assert_true(arena_init(&arena, network_workspace_bytes(&f->unet.network, threads), &error));
+    float *workspace = (float *)(void *)arena.base;
+    for (size_t i = 0; i < arena.size / sizeof(float); i++)
+        workspace[i] = NAN; /* nothing is read that was not written */
+    size_t before = allocations_count();
+    network_run(&f->unet.network, f->samples + first, count, gang, workspace);
+    assert_int_equal(allocations_count(), before);
+    arena_finish(&arena);
+    gang_destroy(gang);
+}
+
+static void check_bits(const struct unet2d_config *config, const struct kernels *kernels)
+{
+    struct fixture *f = made(config, kernels);
+    float(*alone)[FLOATS_MAX] = calloc(SAMPLES, sizeof *alone);
+    size_t floats = config->height * config->width * config->out_channels;
+    assert_non_null(alone);
+    for (size_t i = 0; i < SAMPLES; i++) {
+        run(f, i, 1, 1);
+        for (size_t k = 0; k < floats; k++)
+            assert_true(isfinite(f->y[i][k]));
+    }
+    memcpy(alone, f->y, sizeof f->y);
+    for (size_t i = 1; i < SAMPLES; i++)
+        assert_memory_not_equal(alone[0], alone[i], floats * sizeof(float));
+    for (unsigned threads = 1; threads <= 3; threads++) {
+        memset(f->y, 0, sizeof f->y);
+        run(f, 0, SAMPLES, threads); /* whole, and the last two in step */
+        assert_memory_equal(alone, f->y, sizeof f->y);
+        memset(f->y, 0, sizeof f->y);
+        run(f, 2, 1, threads);
+        assert_memory_equal(alone[2], f->y[2], floats * sizeof(float));
+    }
+    free(alone);
+    destroy(f);
+}
+
+static void bits_depend_on_the_sample_alone(void **state)
+{
+    (void)state;
+    const struct unet2d_config small = small_config();
+    const struct backend *backend;
+    for (size_t i = 0; (backend = backend_at(i)) != NULL; i++) {
+        check_bits(&LARGE, backend->kernels);
+        check_bits(&small, backend->kernels);
+    }
+}
+
+static void both_portable_builds_give_the_same_bits(void **state)
+{
+    (void)state;
+    if (!cpu_has_fma())
+        skip();
+    const struct unet2d_config small = small_config();
+    struct fixture *a = made(&small, backend_portable_baseline.kernels);
+    struct fixture *b = made(&small, backend_portable_fma.kernels);
+    run(a, 0, SAMPLES, 1);
+    run(b, 0, SAMPLES, 1);
+    assert_memory_equal(a->y, b->y, sizeof a->y);
+    destroy(a);
+    destroy(b);
+}
+
+static void backends_agree(void **state)
+{
+    (void)state;
+    struct fixture *a = made(&LARGE, backend_find("portable")->kernels);
+    struct fixture *b = made(&LARGE, backend_find("openblas")->kernels);
+    double largest = 0;
+    run(a, 0, SAMPLES, 1);
+    run(b, 0, SAMPLES, 1);
+    for (size_t i = 0; i < SAMPLES; i++)
+        for (size_t k = 0; k < FLOATS_MAX; k++)
+            largest = fmax(largest, fabs((double)a->y[i][k]));
+    for (size_t i = 0; i < SAMPLES; i++)
+        for (size_t k = 0; k < FLOATS_MAX; k++)
+            assert_true(fabs((double)(a->y[i][k] - b->y[i][k])) <= 1e-5 * largest);
+    destroy(a);
+    destroy(b);
+}
+
+/* --- as a family ------------------------------------------------------------------------------ */
+
+static void a_folder_is_evaluated_as_the_family_says(void **state)
+{
+    (void)state;
+    struct scratch scratch;
+    struct error error;
+    scratch_init(&scratch);
+    scratch_image(&scratch, "image");
+    struct model *model =
+        model_open(scratch_path(&scratch, "image"), backend_find("openblas"), &error);
+    if (model == NULL)
+        fail_msg("%s", error.text);
+    enum { PLACES = 300, FLOATS = 64 }; /* more places than are handed on at once */
+    float *x = calloc(FLOATS * PLACES, sizeof *x), *y = calloc(FLOATS * PLACES, sizeof *y);
+    struct place *places = calloc(PLACES, sizeof *places);
+    assert_non_null(x);
+    assert_non_null(y);
+    assert_non_null(places);
+    numbers_fill(x, FLOATS * 7, 1);
+    for (size_t i = 0; i < PLACES; i++)
+        places[i] = (struct place){.x = x + i % 7 * FLOATS,
+                                   .output = y + i * FLOATS,
+                                   .time = (double)(i % 7),
+                                   .label = -1};
+    struct arena arena;
+    struct gang *gang = gang_create(2, &error);
+    assert_true(arena_init(&arena, model->family->workspace_bytes(model, 2), &error));
+    size_t before = allocations_count();
+    model->family->evaluate(model, places, PLACES, gang, arena.base);
+    assert_int_equal(allocations_count(), before);
+    for (size_t i = 7; i < PLACES; i++)
+        assert_memory_equal(y + i * FLOATS, y + i % 7 * FLOATS, FLOATS * sizeof *y);
+    assert_memory_not_equal(y, y + FLOATS, FLOATS * sizeof *y);
+    gang_destroy(gang);
+    arena_finish(&arena);
+    model_close(model);
+    free(x);
+    free(y);
+    free(places);
+    scratch_finish(&scratch);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    gang_float_mode();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bits_depend_on_the_sample_alone),
+        cmocka_unit_test(both_portable_builds_give_the_same_bits),
+        cmocka_unit_test(backends_agree),
+        cmocka_unit_test(a_folder_is_evaluated_as_the_family_says),
+    };
+    return cmocka_run_group_tests(tests, set_up, NULL);
+}
