@@ -112,9 +112,10 @@ fuzz: packages-fuzz
 	+$(MAKE) --no-print-directory CC=clang-14 SAN=fuzzer-no-link,address,undefined BUILD=build/fuzz fuzzers
 	tests/fuzz/run.py build/fuzz $(FUZZ_SECONDS)
 fuzzers: $(FUZZERS)
-bench: packages-build
-	+$(MAKE) --no-print-directory $(BUILD)/bench
+bench: packages-bench
+	+$(MAKE) --no-print-directory $(BUILD)/bench $(BUILD)/denoised
 	$(BUILD)/bench $(ARGS)
+	tests/bench/bench_http.py $(BUILD)/denoised
 bench-peers: packages-bench
 	+$(MAKE) --no-print-directory $(BUILD)/forward
 	tests/bench/peers/peers.sh $(BUILD) $(ARGS)
