@@ -85,8 +85,9 @@ post()
 # sample FILE WORDS JSON
 sample()
 {
+    printf '  %-24s %-40s' "demo/$1.png" "$2"
     seconds=$(post "demo/$1.png" "$3")
-    printf '  %-24s %-44s %5.1f s\n' "demo/$1.png" "$2" "$seconds"
+    printf '%6.1f s\n' "$seconds"
 }
 
 # A sample is a function of its seed and class alone: asked for again as bytes, in a smaller batch,
