@@ -4,20 +4,23 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* "max 100000" or "150000 100000": microseconds of CPU time per period. */
 static size_t quota_of(const char *path)
 {
     FILE *file = fopen(path, "re");
-    unsigned long quota = 0, period = 0;
+    char line[64] = "", *rest;
+    unsigned long quota, period;
 
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%lu %lu", &quota, &period) != 2 || period == 0)
-        quota = 0;
+    (void)fgets(line, sizeof line, file);
     (void)fclose(file);
-    return quota == 0 ? 0 : (size_t)((quota + period - 1) / period);
+    quota = strtoul(line, &rest, 10);
+    period = strtoul(rest, NULL, 10);
+    return quota == 0 || period == 0 ? 0 : (size_t)((quota + period - 1) / period);
 }
 
 size_t cpus_of_cgroup(const char *root, const char *group)

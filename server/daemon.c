@@ -79,7 +79,7 @@ static void on_heartbeat(uv_timer_t *timer)
 {
     const struct daemon *daemon = timer->data;
 
-    if (!service_loaded(&daemon->service))
+    if (!health_loaded(&daemon->service.health))
         notify_send(&daemon->notify, "EXTEND_TIMEOUT_USEC=%u\nSTATUS=loading models",
                     LOADING_EXTENSION_US);
 }
@@ -89,7 +89,7 @@ static void on_watchdog(uv_timer_t *timer)
 {
     const struct daemon *daemon = timer->data;
 
-    if (health_live(&daemon->service.health, daemon->service.engine))
+    if (health_live(&daemon->service.health))
         notify_send(&daemon->notify, "WATCHDOG=1");
 }
 
@@ -137,7 +137,7 @@ static void on_loaded(uv_async_t *async)
             stop(daemon, false);
         return;
     }
-    atomic_store(&daemon->service.health.loaded, true);
+    atomic_store(&daemon->service.health.engine, daemon->service.engine);
     notify_send(&daemon->notify, "READY=1\nSTATUS=serving %zu models",
                 daemon->service.catalog.count);
 }

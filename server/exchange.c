@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "server/connection.h"
 #include "server/exchange_log.h"
+#include "server/exchange_wait.h"
 #include "server/reply.h"
 #include "server/target.h"
 
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DISCARD_MAX (1024u * 1024u)
+#define DISCARD_MAX ((size_t)1024 * 1024)
 
 static void drop_body(struct exchange *exchange)
 {
@@ -18,7 +19,7 @@ static void drop_body(struct exchange *exchange)
     buffer_finish(&exchange->body);
 }
 
-static void release(struct exchange *exchange)
+void exchange_release(struct exchange *exchange)
 {
     assert(exchange->holders > 0);
     if (--exchange->holders > 0)
@@ -105,7 +106,7 @@ static bool may_begin(struct exchange *exchange)
     if (exchange->head.declared > exchange->route->body_max)
         return problem_set(problem, PROBLEM_BODY_TOO_LARGE, "the body may have %zu bytes",
                            exchange->route->body_max);
-    if (exchange->route->needs_models && !service_loaded(service)) {
+    if (exchange->route->needs_models && !health_loaded(&service->health)) {
         problem->retry_after = 1;
         return problem_set(problem, PROBLEM_LOADING, "the models are being loaded");
     }
@@ -179,132 +180,6 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, s
     return MHD_YES;
 }
 
-/* --- waiting for the engine */
-
-static void list_waiting(struct exchange *exchange)
-{
-    struct http *http = exchange->http;
-
-    exchange->next = NULL;
-    exchange->previous = http->waiting_last;
-    if (http->waiting_last != NULL)
-        http->waiting_last->next = exchange;
-    else
-        http->waiting = exchange;
-    http->waiting_last = exchange;
-}
-
-static void unlist_waiting(struct exchange *exchange)
-{
-    struct http *http = exchange->http;
-
-    if (exchange->previous != NULL)
-        exchange->previous->next = exchange->next;
-    else
-        http->waiting = exchange->next;
-    if (exchange->next != NULL)
-        exchange->next->previous = exchange->previous;
-    else
-        http->waiting_last = exchange->previous;
-}
-
-static void on_watch_closed(uv_handle_t *handle)
-{
-    release(handle->data);
-}
-
-/* A polled descriptor must not be closed, so the watch ends before the connection is resumed. */
-static void unwatch(struct exchange *exchange)
-{
-    if (!exchange->is_watching)
-        return;
-    exchange->is_watching = false;
-    (void)uv_poll_stop(&exchange->watch);
-    uv_close((uv_handle_t *)&exchange->watch, on_watch_closed);
-}
-
-static void on_gone(uv_poll_t *watch, int status, int events)
-{
-    struct exchange *exchange = watch->data;
-    struct http *http = exchange->http;
-
-    if (status == 0 && (events & UV_DISCONNECT) == 0)
-        return;
-    exchange->is_gone = true;
-    atomic_store(&sample_request(exchange->sample)->cancelled, true);
-    unwatch(exchange);
-    MHD_resume_connection(exchange->mhd);
-    http_turn(http);
-}
-
-/* The library takes a suspended socket out of its epoll set and would not see the client leave. */
-static void watch(struct exchange *exchange)
-{
-    struct http *http = exchange->http;
-
-    if (!http->service->options->abort_on_disconnect ||
-        uv_poll_init(http->loop, &exchange->watch, exchange->connection->descriptor) != 0)
-        return;
-    exchange->watch.data = exchange;
-    exchange->is_watching = true;
-    exchange->holders++;
-    if (uv_poll_start(&exchange->watch, UV_DISCONNECT, on_gone) != 0)
-        unwatch(exchange);
-}
-
-static enum MHD_Result wait_for_engine(struct exchange *exchange)
-{
-    exchange->stage = EXCHANGE_WAITING;
-    exchange->holders++;
-    list_waiting(exchange);
-    connection_enter(exchange->connection, CONNECTION_WORKING);
-    MHD_suspend_connection(exchange->mhd);
-    watch(exchange);
-    return MHD_YES;
-}
-
-static void collected(struct exchange *exchange)
-{
-    const struct request *request = sample_request(exchange->sample);
-
-    unlist_waiting(exchange);
-    if (exchange->connection != NULL && !exchange->is_gone) {
-        exchange->stage = EXCHANGE_READY;
-        unwatch(exchange);
-        MHD_resume_connection(exchange->mhd);
-    }
-    if (request->error.code == ERROR_NONE)
-        metrics_encode(&exchange->http->service->metrics,
-                       sample_answer(exchange->sample)->media_type,
-                       request->finished_ns - request->sampled_ns);
-    release(exchange);
-}
-
-/* Requests end about in the order they came, so the one looked for stands near the list's start;
- * the list holds at most --max-queue-requests. */
-static struct exchange *waiting_with(const struct http *http, const struct sample *sample)
-{
-    struct exchange *at = http->waiting;
-
-    while (at->sample != sample) {
-        at = at->next;
-        assert(at != NULL);
-    }
-    return at;
-}
-
-void exchange_collect(struct http *http)
-{
-    struct request *request = engine_collect(http->service->engine);
-
-    while (request != NULL) {
-        struct request *next = request->next;
-
-        collected(waiting_with(http, sample_of(request)));
-        request = next;
-    }
-}
-
 /* --- the last call */
 
 static enum MHD_Result answer_sample(struct exchange *exchange)
@@ -350,7 +225,10 @@ static enum MHD_Result end(struct exchange *exchange)
     exchange->sample = exchange->route->start(service, &exchange->body, exchange->head.accept,
                                               exchange->id, &exchange->problem);
     buffer_finish(&exchange->body);
-    return exchange->sample != NULL ? wait_for_engine(exchange) : send_problem(exchange, false);
+    if (exchange->sample == NULL)
+        return send_problem(exchange, false);
+    exchange_wait(exchange);
+    return MHD_YES;
 }
 
 enum MHD_Result exchange_handle(void *http, struct MHD_Connection *mhd, const char *url,
@@ -387,9 +265,9 @@ void exchange_completed(void *http, struct MHD_Connection *mhd, void **context,
         connection_enter(exchange->connection, CONNECTION_IDLE);
     exchange->connection = NULL;
     exchange->mhd = NULL;
-    unwatch(exchange);
+    exchange_unwatch(exchange);
     if (exchange->stage == EXCHANGE_WAITING)
         atomic_store(&sample_request(exchange->sample)->cancelled, true);
     exchange_log(exchange, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    release(exchange);
+    exchange_release(exchange);
 }

@@ -41,7 +41,7 @@ struct exchange {
     bool is_watching, is_gone;
     int status; /* answered; 0: not yet */
     size_t answer_bytes;
-    struct exchange *next, *previous; /* in http->waiting */
+    struct exchange *next; /* in http->waiting */
 };
 
 /* Callbacks for MHD_start_daemon; `http` is the context. */
@@ -52,7 +52,7 @@ enum MHD_Result exchange_handle(void *http, struct MHD_Connection *mhd, const ch
 void exchange_completed(void *http, struct MHD_Connection *mhd, void **exchange,
                         enum MHD_RequestTerminationCode code);
 
-/* Takes over all that the engine has finished and resumes their connections; http_turn next. */
-void exchange_collect(struct http *http);
+/* One holder less; the last one frees it. */
+void exchange_release(struct exchange *exchange);
 
 #endif

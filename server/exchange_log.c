@@ -4,6 +4,8 @@
 #include "server/exchange.h"
 #include "server/log.h"
 
+#include <math.h>
+
 #define CLIENT_LEFT 499 /* nginx's number for it */
 
 static void log_sample(struct log_line *line, const struct exchange *exchange)
@@ -29,7 +31,7 @@ void exchange_log(const struct exchange *exchange, bool is_complete)
     log_text(&line, "method", exchange->method);
     log_text(&line, "path", exchange->raw_target != NULL ? exchange->raw_target : "");
     log_number(&line, "status", status);
-    log_number(&line, "ms", (double)(nanoseconds / 1000u) * 1e-3);
+    log_number(&line, "ms", rint((double)nanoseconds * 1e-3) * 1e-3);
     log_number(&line, "bytes", (double)exchange->answer_bytes);
     log_sample(&line, exchange);
     if (exchange->problem.code != PROBLEM_NONE)

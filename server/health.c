@@ -16,26 +16,32 @@ static bool loop_is_stalled(const struct health *health)
     return now > beat && now - beat > LOOP_PATIENCE_NS;
 }
 
-bool health_live(const struct health *health, const struct engine *engine)
+bool health_loaded(const struct health *health)
 {
-    return !loop_is_stalled(health) && (!atomic_load(&health->loaded) || engine_alive(engine));
+    return atomic_load(&health->engine) != NULL;
 }
 
-bool health_ready(const struct health *health, const struct engine *engine)
+bool health_live(const struct health *health)
 {
-    return atomic_load(&health->loaded) && !atomic_load(&health->draining) &&
-           health_live(health, engine);
+    const struct engine *engine = atomic_load(&health->engine);
+
+    return !loop_is_stalled(health) && (engine == NULL || engine_alive(engine));
 }
 
-void health_reasons(const struct health *health, const struct engine *engine, struct buffer *out)
+bool health_ready(const struct health *health)
+{
+    return health_loaded(health) && !atomic_load(&health->draining) && health_live(health);
+}
+
+void health_reasons(const struct health *health, struct buffer *out)
 {
     const struct {
         bool holds;
         const char *name;
     } reasons[] = {
-        {!atomic_load(&health->loaded), "loading"},
+        {!health_loaded(health), "loading"},
         {atomic_load(&health->draining), "draining"},
-        {!health_live(health, engine), "worker_stalled"},
+        {!health_live(health), "worker_stalled"},
     };
     const char *separator = "";
 

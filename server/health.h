@@ -11,18 +11,19 @@
 #include <stdint.h>
 
 struct health {
-    atomic_bool loaded;           /* loading has ended well: catalog and engine may be read */
+    /* NULL until loading has ended well; then catalog and engine may be read. */
+    _Atomic(const struct engine *) engine;
     atomic_bool draining;         /* a stop was asked for */
     atomic_uint_fast64_t beat_ns; /* when the loop last went round */
 };
 
 void health_beat(struct health *health);
 
-/* `engine` is read only once loaded. */
-bool health_live(const struct health *health, const struct engine *engine);
-bool health_ready(const struct health *health, const struct engine *engine);
+bool health_loaded(const struct health *health);
+bool health_live(const struct health *health);
+bool health_ready(const struct health *health);
 
 /* ["loading","draining"]: why it is not ready; [] when it is. */
-void health_reasons(const struct health *health, const struct engine *engine, struct buffer *out);
+void health_reasons(const struct health *health, struct buffer *out);
 
 #endif

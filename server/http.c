@@ -1,7 +1,7 @@
 #include "server/http.h"
 
 #include "server/connection.h"
-#include "server/exchange.h"
+#include "server/exchange_wait.h"
 #include "server/log.h"
 
 #include <assert.h>
@@ -62,7 +62,7 @@ static void on_doorbell(uv_async_t *doorbell)
 {
     struct http *http = doorbell->data;
 
-    if (!service_loaded(http->service))
+    if (!health_loaded(&http->service->health))
         return;
     exchange_collect(http);
     http_turn(http);
@@ -123,7 +123,7 @@ bool http_is_busy(const struct http *http)
 void http_stop(struct http *http)
 {
     /* Stopping the library with a connection suspended would abort the process. */
-    if (service_loaded(http->service))
+    if (health_loaded(&http->service->health))
         exchange_collect(http);
     assert(http->waiting == NULL);
     http_turn(http);

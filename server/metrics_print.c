@@ -371,7 +371,7 @@ static const struct metric METRICS[] = {
 
 void metrics_print(const struct service *service, struct buffer *out)
 {
-    struct snapshot snapshot = {.service = service, .loaded = service_loaded(service)};
+    struct snapshot snapshot = {.service = service, .loaded = health_loaded(&service->health)};
 
     if (snapshot.loaded)
         engine_stats(service->engine, &snapshot.engine);

@@ -1,10 +1,14 @@
 #include "server/process.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#define STAT_NUMBERS 21 /* fields 4 to 24 */
 
 /* Seconds since 1970 at which the machine started. */
 static double boot_time(void)
@@ -16,8 +20,8 @@ static double boot_time(void)
     if (file == NULL)
         return 0;
     while (fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "btime %lu", &seconds) == 1)
-            break;
+        if (strncmp(line, "btime ", 6) == 0)
+            seconds = strtoul(line + 6, NULL, 10);
     (void)fclose(file);
     return (double)seconds;
 }
@@ -36,31 +40,37 @@ static uint64_t count_descriptors(void)
     return count > 0 ? count - 1 : 0; /* the directory's own */
 }
 
-/* proc(5): fields 14, 15, 20, 22, 23, 24 of /proc/self/stat, counted behind the name. */
-static void read_stat(struct process_facts *facts)
+/* /proc/self/stat: the numbers behind the name and the state; the first is field 4 of proc(5). */
+static bool read_stat_numbers(unsigned long long numbers[STAT_NUMBERS])
 {
     FILE *file = fopen("/proc/self/stat", "re");
     char line[1024];
-    const char *rest;
-    unsigned long user = 0, system = 0, bytes = 0;
-    unsigned long long start = 0;
-    long threads = 0, pages = 0;
-    const double tick = (double)sysconf(_SC_CLK_TCK);
+    char *rest;
 
     if (file == NULL)
-        return;
+        return false;
     rest = fgets(line, sizeof line, file) != NULL ? strrchr(line, ')') : NULL;
     (void)fclose(file);
-    if (rest == NULL || sscanf(rest + 1,
-                               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d "
-                               "%*d %ld %*d %llu %lu %ld",
-                               &user, &system, &threads, &start, &bytes, &pages) != 6)
+    if (rest == NULL || strlen(rest) < 4)
+        return false;
+    rest += 3;
+    for (size_t i = 0; i < STAT_NUMBERS; i++)
+        numbers[i] = strtoull(rest, &rest, 10);
+    return true;
+}
+
+static void read_stat(struct process_facts *facts)
+{
+    const double tick = (double)sysconf(_SC_CLK_TCK);
+    unsigned long long numbers[STAT_NUMBERS];
+
+    if (!read_stat_numbers(numbers))
         return;
-    facts->cpu_seconds = (double)(user + system) / tick;
-    facts->start_time_seconds = boot_time() + (double)start / tick;
-    facts->threads = (uint64_t)threads;
-    facts->virtual_bytes = bytes;
-    facts->resident_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    facts->cpu_seconds = (double)(numbers[14 - 4] + numbers[15 - 4]) / tick;
+    facts->threads = numbers[20 - 4];
+    facts->start_time_seconds = boot_time() + (double)numbers[22 - 4] / tick;
+    facts->virtual_bytes = numbers[23 - 4];
+    facts->resident_bytes = numbers[24 - 4] * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 void process_facts(struct process_facts *facts)

@@ -13,7 +13,7 @@ static bool reply(struct answer *answer, int status, const char *body)
 bool route_livez(const struct call *call, struct answer *answer, struct problem *problem)
 {
     (void)problem;
-    if (health_live(&call->service->health, call->service->engine))
+    if (health_live(&call->service->health))
         return reply(answer, 200, "{\"status\":\"ok\"}\n");
     return reply(answer, 503, "{\"status\":\"stalled\",\"reasons\":[\"worker_stalled\"]}\n");
 }
@@ -23,10 +23,10 @@ bool route_readyz(const struct call *call, struct answer *answer, struct problem
     const struct service *service = call->service;
 
     (void)problem;
-    if (health_ready(&service->health, service->engine))
+    if (health_ready(&service->health))
         return reply(answer, 200, "{\"status\":\"ok\",\"reasons\":[]}\n");
     (void)reply(answer, 503, "{\"status\":\"not ready\",\"reasons\":");
-    health_reasons(&service->health, service->engine, &answer->body);
+    health_reasons(&service->health, &answer->body);
     buffer_text(&answer->body, "}\n");
     return true;
 }
@@ -34,7 +34,7 @@ bool route_readyz(const struct call *call, struct answer *answer, struct problem
 bool route_startupz(const struct call *call, struct answer *answer, struct problem *problem)
 {
     (void)problem;
-    if (service_loaded(call->service))
+    if (health_loaded(&call->service->health))
         return reply(answer, 200, "{\"status\":\"ok\"}\n");
     return reply(answer, 503, "{\"status\":\"loading\",\"reasons\":[\"loading\"]}\n");
 }
@@ -42,10 +42,10 @@ bool route_startupz(const struct call *call, struct answer *answer, struct probl
 bool route_health(const struct call *call, struct answer *answer, struct problem *problem)
 {
     (void)problem;
-    if (health_ready(&call->service->health, call->service->engine))
+    if (health_ready(&call->service->health))
         return reply(answer, 200, "{\"status\":\"ok\"}\n");
     return reply(answer, 503,
-                 service_loaded(call->service)
+                 health_loaded(&call->service->health)
                      ? "{\"error\":{\"code\":503,\"message\":\"Unavailable\",\"type\":"
                        "\"unavailable_error\"}}\n"
                      : "{\"error\":{\"code\":503,\"message\":\"Loading model\",\"type\":"

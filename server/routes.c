@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KIB 1024u
+#define KIB ((size_t)1024)
 
 #define LIST(...)                                                                                  \
     (const char *const[])                                                                          \

@@ -2,11 +2,6 @@
 
 #include <math.h>
 
-bool service_loaded(const struct service *service)
-{
-    return atomic_load(&service->health.loaded);
-}
-
 unsigned service_retry_after(double backlog_seconds)
 {
     if (!(backlog_seconds > 1))

@@ -1,7 +1,8 @@
 /* service.h - what routes work with: the models, the engine, how the daemon is, what it counts.
  *
- * The loader fills catalog, engine and context on its own thread, then sets health.loaded; after
- * that they are read-only. Fields marked "loop" belong to the loop's thread alone. */
+ * The loader fills catalog, engine and context on its own thread, and they are published by
+ * health.engine; after that they are read-only. Fields marked "loop" belong to the loop's thread
+ * alone. */
 #ifndef SERVICE_H
 #define SERVICE_H
 
@@ -23,9 +24,6 @@ struct service {
     bool is_refusing;  /* loop: new work is answered 503 draining */
     size_t body_bytes; /* loop: of request bodies in memory */
 };
-
-/* True once catalog and engine may be read. Any thread. */
-bool service_loaded(const struct service *service);
 
 /* What a refused client should wait: the backlog in whole seconds, 1..120. */
 unsigned service_retry_after(double backlog_seconds);

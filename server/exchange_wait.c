@@ -1,0 +1,116 @@
+#include "server/exchange_wait.h"
+
+#include "server/connection.h"
+
+#include <assert.h>
+
+static void append(struct http *http, struct exchange *exchange)
+{
+    exchange->next = NULL;
+    if (http->waiting == NULL)
+        http->waiting = exchange;
+    else
+        http->waiting_last->next = exchange;
+    http->waiting_last = exchange;
+}
+
+/* Requests end about in the order they came, so the one looked for stands near the list's start;
+ * the list holds at most --max-queue-requests. */
+static struct exchange *take(struct http *http, const struct sample *sample)
+{
+    struct exchange *before = NULL, *at = http->waiting;
+
+    assert(at != NULL);
+    while (at->sample != sample) {
+        before = at;
+        at = at->next;
+        assert(at != NULL);
+    }
+    if (before == NULL)
+        http->waiting = at->next;
+    else
+        before->next = at->next;
+    if (http->waiting_last == at)
+        http->waiting_last = before;
+    return at;
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    exchange_release(handle->data);
+}
+
+void exchange_unwatch(struct exchange *exchange)
+{
+    if (!exchange->is_watching)
+        return;
+    exchange->is_watching = false;
+    (void)uv_poll_stop(&exchange->watch);
+    uv_close((uv_handle_t *)&exchange->watch, on_watch_closed);
+}
+
+static void on_gone(uv_poll_t *watch, int status, int events)
+{
+    struct exchange *exchange = watch->data;
+    struct http *http = exchange->http;
+
+    if (status == 0 && (events & UV_DISCONNECT) == 0)
+        return;
+    exchange->is_gone = true;
+    atomic_store(&sample_request(exchange->sample)->cancelled, true);
+    exchange_unwatch(exchange);
+    MHD_resume_connection(exchange->mhd);
+    http_turn(http);
+}
+
+static void watch(struct exchange *exchange)
+{
+    struct http *http = exchange->http;
+
+    if (!http->service->options->abort_on_disconnect ||
+        uv_poll_init(http->loop, &exchange->watch, exchange->connection->descriptor) != 0)
+        return;
+    exchange->watch.data = exchange;
+    exchange->is_watching = true;
+    exchange->holders++;
+    if (uv_poll_start(&exchange->watch, UV_DISCONNECT, on_gone) != 0)
+        exchange_unwatch(exchange);
+}
+
+void exchange_wait(struct exchange *exchange)
+{
+    exchange->stage = EXCHANGE_WAITING;
+    exchange->holders++;
+    append(exchange->http, exchange);
+    connection_enter(exchange->connection, CONNECTION_WORKING);
+    MHD_suspend_connection(exchange->mhd);
+    watch(exchange);
+}
+
+static void collected(struct exchange *exchange)
+{
+    const struct request *request = sample_request(exchange->sample);
+
+    if (exchange->connection != NULL && !exchange->is_gone) {
+        exchange->stage = EXCHANGE_READY;
+        exchange_unwatch(exchange);
+        MHD_resume_connection(exchange->mhd);
+    }
+    if (request->error.code == ERROR_NONE)
+        metrics_encode(&exchange->http->service->metrics,
+                       sample_answer(exchange->sample)->media_type,
+                       request->finished_ns - request->sampled_ns);
+    exchange_release(exchange);
+}
+
+void exchange_collect(struct http *http)
+{
+    struct request *request = engine_collect(http->service->engine);
+
+    while (request != NULL) {
+        struct request *next = request->next;
+
+        collected(take(http, sample_of(request)));
+        request = next;
+    }
+}
