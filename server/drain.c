@@ -71,4 +71,7 @@ void drain_finish(struct drain *drain)
     uv_close((uv_handle_t *)&drain->timer, NULL);
     uv_close((uv_handle_t *)&drain->terminate, NULL);
     uv_close((uv_handle_t *)&drain->interrupt, NULL);
+    /* Without a handler a further signal would kill; the end is near anyway. */
+    (void)signal(SIGTERM, SIG_IGN);
+    (void)signal(SIGINT, SIG_IGN);
 }
