@@ -113,14 +113,14 @@ build
 start
 say "Sampling from each model in weights/ ..."
 faces="plain glasses hat beard"
-styles="peep mini toon dylan smile thumb"
+styles="mini dylan peep smile toon thumb"
 clothes="t-shirt trouser pullover dress coat sandal shirt sneaker bag ankle-boot"
 # shellcheck disable=SC2086
 {
     sample faces "16 faces, each class in turn" \
         "{\"model\":\"faces\",\"n\":16,\"seed\":1,\"class\":$(in_turn 16 $faces),\"format\":\"png\"}"
     sample avatars "12 avatars, each style in turn" \
-        "{\"model\":\"avatars\",\"n\":12,\"seed\":1,\"class\":$(in_turn 12 $styles),\"format\":\"png\"}"
+        "{\"model\":\"avatars\",\"n\":12,\"seed\":41,\"class\":$(in_turn 12 $styles),\"format\":\"png\"}"
     sample fashion "20 clothes, each kind in turn" \
         "{\"model\":\"fashion\",\"n\":20,\"seed\":1,\"class\":$(in_turn 20 $clothes),\"format\":\"png\"}"
     sample shapes "2000 points of a heart" \
@@ -131,7 +131,7 @@ clothes="t-shirt trouser pullover dress coat sandal shirt sneaker bag ankle-boot
         '{"model":"exact-mixture","n":2000,"seed":1,"format":"png"}'
     say
     show faces "{\"model\":\"faces\",\"n\":4,\"seed\":1,\"class\":$(in_turn 4 $faces),\"format\":\"npy\"}"
-    show avatars "{\"model\":\"avatars\",\"n\":2,\"seed\":1,\"class\":$(in_turn 2 $styles),\"format\":\"npy\"}"
+    show avatars "{\"model\":\"avatars\",\"n\":2,\"seed\":41,\"class\":$(in_turn 2 $styles),\"format\":\"npy\"}"
 }
 [ "$once" = false ] || exit 0
 say "Open $url in a browser to sample by hand, or send a request of your own:"
