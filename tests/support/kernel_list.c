@@ -5,14 +5,15 @@
 
 const struct backend *kernel_list_at(size_t index)
 {
-    static const struct backend *const ALL[] = {
+    enum { COUNT = 4 };
+    static const struct backend *const ALL[COUNT] = {
         &backend_portable_baseline,
         &backend_openblas_baseline,
         &backend_portable_fma,
         &backend_openblas_fma,
     };
 
-    if (index >= sizeof ALL / sizeof *ALL || !ALL[index]->fits())
+    if (index >= COUNT || !ALL[index]->fits())
         return NULL;
     return ALL[index];
 }

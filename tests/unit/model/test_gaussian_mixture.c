@@ -134,17 +134,15 @@ static void a_label_answers_from_its_components_alone(void **state)
 static void bits_depend_on_the_place_alone(void **state)
 {
     (void)state;
-    enum { COUNT = 333 };
+    enum { COUNT = 333, ALL = 2 * COUNT };
     struct model *model = opened(THREE, "epsilon");
-    float x[2 * COUNT], alone[2 * COUNT], batch[2 * COUNT];
+    float x[ALL], alone[ALL], batch[ALL];
     struct place places[COUNT];
-    numbers_fill(x, 2 * COUNT, 5);
+    numbers_fill(x, ALL, 5);
     for (size_t i = 0; i < COUNT; i++) {
         double sigma = i % 5 < 3 ? .4 : .8;
-        places[i] = (struct place){.x = x + 2 * i,
-                                   .output = alone + 2 * i,
-                                   .label = -1,
-                                   .level = {sqrt(1 - sigma * sigma), sigma}};
+        places[i] = (struct place){
+            .x = x + 2 * i, .output = alone + 2 * i, .label = -1, .level = {1, sigma}};
         evaluate(model, &places[i], 1, 1);
     }
     for (unsigned threads = 1; threads <= 3; threads++) {

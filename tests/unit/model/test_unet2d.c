@@ -200,13 +200,18 @@ static void a_folder_is_evaluated_as_the_family_says(void **state)
         model_open(scratch_path(&scratch, "image"), backend_find("openblas"), &error);
     if (model == NULL)
         fail_msg("%s", error.text);
-    enum { PLACES = 300, FLOATS = 64 }; /* more places than are handed on at once */
-    float *x = calloc(FLOATS * PLACES, sizeof *x), *y = calloc(FLOATS * PLACES, sizeof *y);
+    enum {
+        PLACES = 300,
+        FLOATS = 64,
+        ALL = PLACES * FLOATS,
+        SEVEN = 7 * FLOATS
+    }; /* more places than are handed on at once */
+    float *x = calloc(ALL, sizeof *x), *y = calloc(ALL, sizeof *y);
     struct place *places = calloc(PLACES, sizeof *places);
     assert_non_null(x);
     assert_non_null(y);
     assert_non_null(places);
-    numbers_fill(x, FLOATS * 7, 1);
+    numbers_fill(x, SEVEN, 1);
     for (size_t i = 0; i < PLACES; i++)
         places[i] = (struct place){.x = x + i % 7 * FLOATS,
                                    .output = y + i * FLOATS,

@@ -72,7 +72,7 @@ static void buffers_that_are_alive_together_do_not_overlap(void **state)
 static void samples_come_through_whole_and_in_step(void **state)
 {
     (void)state;
-    enum { SAMPLES = 7, FLOATS = 2 * 4 * 6 };
+    enum { SAMPLES = 7, FLOATS = 2 * 4 * 6, ALL = SAMPLES * FLOATS };
     struct network network = {.kernels = backend_find("portable")->kernels};
     struct map_shape small = {4, 6, 2}, large = {8, 12, 2};
     struct operand in = network_buffer(&network, 24, 2), up = network_buffer(&network, 96, 2);
@@ -82,8 +82,8 @@ static void samples_come_through_whole_and_in_step(void **state)
     add_map(&network, &op_average, up, down, large);
     add_map(&network, &op_image_out, down, OPERAND_NONE, small);
     planned(&network);
-    float x[SAMPLES * FLOATS], y[SAMPLES * FLOATS];
-    numbers_fill(x, SAMPLES * FLOATS, 2);
+    float x[ALL], y[ALL];
+    numbers_fill(x, ALL, 2);
     struct sample samples[SAMPLES];
     for (size_t i = 0; i < SAMPLES; i++)
         samples[i] = (struct sample){.x = x + i * FLOATS, .output = y + i * FLOATS};
@@ -95,7 +95,7 @@ static void samples_come_through_whole_and_in_step(void **state)
         assert_true(arena_init(&arena, network_workspace_bytes(&network, threads), &error));
         memset(y, 0, sizeof y);
         network_run(&network, samples, SAMPLES, gang, arena.base);
-        for (size_t i = 0; i < SAMPLES * FLOATS; i++)
+        for (size_t i = 0; i < ALL; i++)
             assert_true(y[i] == 2.0f * x[i] - 1.0f);
         arena_finish(&arena);
         gang_destroy(gang);
