@@ -122,9 +122,7 @@ bench-peers: packages-bench
 lint: layers
 	tests/lint/sizes.py
 	clang-format-14 --dry-run -Werror $$(git ls-files '*.c' '*.h')
-	git ls-files '*.c' | xargs -P 2 -I{} clang-tidy-14 --quiet {} -- $(filter-out -MMD -MP,$(FLAGS)) 2>&1 | \
-	    grep -vE 'warnings? generated|^Suppressed|^Use -header' ; test $${PIPESTATUS[1]} -eq 0
-lint: SHELL := /bin/bash
+	tests/lint/tidy.sh $(filter-out -MMD -MP,$(FLAGS))
 layers:
 	tests/lint/layers.py
 packages-build packages-test packages-lint packages-fuzz packages-browser packages-bench: packages-%:
