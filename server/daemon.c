@@ -109,6 +109,8 @@ static void stop(void *context, bool at_once)
 
     if (at_once && !atomic_load(&daemon->loader.ended)) {
         log_event("warning", "stop", "reason", "models were still being loaded");
+        listen_close(&daemon->listener);
+        listen_close(&daemon->admin.listener);
         _exit(daemon->exit_code); /* its thread cannot be interrupted */
     }
     loader_join(&daemon->loader);
@@ -181,8 +183,16 @@ static bool open_admin(struct daemon *daemon, struct error *error)
 
 static bool open_listeners(struct daemon *daemon, struct error *error)
 {
-    return listen_inherited(&daemon->listener, 0) ||
-           listen_open(&daemon->listener, daemon->service.options->listen, error);
+    const struct options *options = daemon->service.options;
+
+    if (!listen_inherited(&daemon->listener, 0))
+        return listen_open(&daemon->listener, options->listen, error);
+    if (!daemon->listener.is_loopback && !options->insecure)
+        return error_set(error, ERROR_INVALID,
+                         "the socket handed over, %s, can be reached from other machines: say "
+                         "--insecure if that is meant",
+                         daemon->listener.url);
+    return true;
 }
 
 static void start_timers(struct daemon *daemon)
@@ -272,7 +282,8 @@ int daemon_run(const struct options *options)
     struct options fitted = *options;
     struct error error;
 
-    daemon = (struct daemon){.service.options = &fitted, .listener.descriptor = -1};
+    daemon = (struct daemon){
+        .service.options = &fitted, .listener.descriptor = -1, .admin.listener.descriptor = -1};
     harden();
     fitted.connections = fit_connections(options->connections);
     notify_open(&daemon.notify);

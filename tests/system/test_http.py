@@ -285,9 +285,11 @@ class Connections(unittest.TestCase):
                 connection.sendall(GET)
             for connection in held:
                 self.assertEqual(statuses(connection.recv(4096)), [200])
+            for connection in held:
                 connection.close()
             for connection in waiting:
                 self.assertEqual(statuses(connection.recv(4096)), [200])
+            for connection in waiting:
                 connection.close()
 
     def test_slow_clients_are_cut_off(self):

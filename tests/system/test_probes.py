@@ -1,8 +1,10 @@
 """Probes, facts, metrics and the admin listener."""
 
-import json
+import pathlib
 import shutil
+import signal
 import subprocess
+import tempfile
 import unittest
 
 import daemon
@@ -70,6 +72,38 @@ class Facts(unittest.TestCase):
         self.assertIn("frame-ancestors 'none'", policy)
         self.assertEqual(answer.header("x-frame-options"), "DENY")
         self.assertEqual(answer.header("referrer-policy"), "no-referrer")
+
+
+class Loading(unittest.TestCase):
+    """With so many models that the first requests come before the last of them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.models = pathlib.Path(tempfile.mkdtemp(prefix="denoised-many-"))
+        cls.addClassCleanup(shutil.rmtree, cls.models)
+        for i in range(200):
+            daemon.write_mixture(cls.models / ("m%d" % i))
+
+    def answers(self, server):
+        return {path: server.get(path).status for path in GETS if "mix" not in path}
+
+    def test_probes_answer_and_work_is_503_while_models_load(self):
+        for _ in range(10):  # in case this process was not run for that long
+            with Daemon(models=self.models, ready=False) as server:
+                sample, answers = server.sample({"steps": 1}), self.answers(server)
+                loading = server.get("/readyz")
+                if loading.status == 503:
+                    break
+        self.assertEqual((sample.status, sample.json()["code"]), (503, "loading"))
+        self.assertEqual(sample.header("retry-after"), "1")
+        self.assertEqual(loading.json()["reasons"], ["loading"])
+        refused = {path for path, status in answers.items() if status == 503}
+        self.assertEqual(refused, {"/readyz", "/startupz", "/health", "/models"})
+        self.assertEqual(set(answers.values()), {200, 503})
+
+    def test_stop_while_models_load_ends_well(self):
+        server = Daemon("--drain-delay", "0", models=self.models, ready=False)
+        self.assertEqual(server.stop(signal.SIGTERM), 0)
 
 
 class Metrics(unittest.TestCase):
