@@ -148,23 +148,24 @@ size_t network_workspace_bytes(const struct network *network, unsigned threads)
 
 struct batch {
     const struct network *network;
-    const struct sample *samples;
-    const struct op *op; /* the one in progress, where samples go in step */
+    const struct evaluation *evaluations;
+    const struct op *op; /* the one in progress, where evaluations go in step */
     size_t parts;
     float *activations, *scratch; /* one of each a worker */
 };
 
-static struct op_run op_run(const struct batch *batch, size_t sample, size_t arena, unsigned worker)
+static struct op_run op_run(const struct batch *batch, size_t evaluation, size_t arena,
+                            unsigned worker)
 {
     const struct network *network = batch->network;
     return (struct op_run){.network = network,
-                           .sample = &batch->samples[sample],
+                           .evaluation = &batch->evaluations[evaluation],
                            .activations = batch->activations + arena * network->activation_floats,
                            .scratch = batch->scratch + worker * network->scratch_floats};
 }
 
-/* A sample, whole, in the worker's arena. */
-static void run_sample(void *context, size_t item, unsigned worker)
+/* A evaluation, whole, in the worker's arena. */
+static void run_evaluation(void *context, size_t item, unsigned worker)
 {
     const struct batch *batch = context;
     const struct network *network = batch->network;
@@ -177,17 +178,17 @@ static void run_sample(void *context, size_t item, unsigned worker)
     }
 }
 
-/* One part of one operation of one sample, in the sample's arena. */
+/* One part of one operation of one evaluation, in the evaluation's arena. */
 static void run_part(void *context, size_t item, unsigned worker)
 {
     const struct batch *batch = context;
-    size_t sample = item / batch->parts;
-    struct op_run run = op_run(batch, sample, sample, worker);
+    size_t evaluation = item / batch->parts;
+    struct op_run run = op_run(batch, evaluation, evaluation, worker);
     run.op = batch->op;
     run.op->kind->run(&run, item % batch->parts);
 }
 
-/* Fewer samples than workers: in step, one operation after the other. */
+/* Fewer evaluations than workers: in step, one operation after the other. */
 static void run_in_step(struct batch *batch, size_t count, struct gang *gang)
 {
     const struct network *network = batch->network;
@@ -198,14 +199,14 @@ static void run_in_step(struct batch *batch, size_t count, struct gang *gang)
     }
 }
 
-void network_run(const struct network *network, const struct sample *samples, size_t count,
+void network_run(const struct network *network, const struct evaluation *evaluations, size_t count,
                  struct gang *gang, void *workspace)
 {
     size_t threads = gang_threads(gang), whole = count - count % threads;
-    struct batch batch = {.network = network, .samples = samples, .activations = workspace};
+    struct batch batch = {.network = network, .evaluations = evaluations, .activations = workspace};
     batch.scratch = batch.activations + threads * network->activation_floats;
-    gang_run(gang, run_sample, &batch, whole);
-    batch.samples = samples + whole;
+    gang_run(gang, run_evaluation, &batch, whole);
+    batch.evaluations = evaluations + whole;
     if (whole < count)
         run_in_step(&batch, count - whole, gang);
 }

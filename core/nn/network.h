@@ -1,10 +1,11 @@
 /* network.h - a network as a flat list of operations over buffers, planned once at load.
  *
  * Built by a model family: buffers, then operations in the order they run. network_plan gives
- * every buffer a fixed place by when it is alive: that is the memory of one sample, its arena.
- * Then the network is immutable and any thread may run it. Samples are spread over the gang whole
- * where there are enough of them, else by the parts of each operation; both are the same pieces of
- * work, so a sample's bits depend on the sample only. Running allocates nothing. */
+ * every buffer a fixed place by when it is alive: that is the memory of one evaluation, its arena.
+ * Then the network is immutable and any thread may run it. Evaluations are spread over the gang
+ * whole where there are enough of them, else by the parts of each operation; both are the same
+ * pieces of work, so an evaluation's bits depend on the evaluation only. Running allocates nothing.
+ */
 #ifndef NETWORK_H
 #define NETWORK_H
 
@@ -16,8 +17,8 @@
 
 #define NETWORK_NONE SIZE_MAX
 
-/* One sample: what goes in and comes out; images are C,H,W. */
-struct sample {
+/* One evaluation: what goes in and comes out; images are C,H,W. */
+struct evaluation {
     const float *x;
     float *output;
     double time;
@@ -77,7 +78,7 @@ struct op {
     X(image_in)          /* x to H,W,C */                                                          \
     X(image_in_centered) /* 2 x - 1 to H,W,C */                                                    \
     X(image_out)         /* H,W,C to output */                                                     \
-    X(vector_in)         /* the sample's vector; shape.embedding.count */                          \
+    X(vector_in)         /* the evaluation's vector; shape.embedding.count */                      \
     X(sinusoidal)        /* weights: frequencies */                                                \
     X(table_row)                                                                                   \
     X(conv)                                                                                        \
@@ -105,7 +106,7 @@ struct network {
     struct op *ops;       /* owned, as are the buffers */
     struct network_buffer *buffers;
     size_t op_count, op_capacity, buffer_count, buffer_capacity;
-    size_t activation_floats, scratch_floats; /* of a sample; of a worker */
+    size_t activation_floats, scratch_floats; /* of an evaluation; of a worker */
     bool out_of_memory;
 };
 
@@ -116,7 +117,7 @@ MUST_CHECK bool network_plan(struct network *network, struct error *error);
 void network_finish(struct network *network);
 
 size_t network_workspace_bytes(const struct network *network, unsigned threads);
-void network_run(const struct network *network, const struct sample *samples, size_t count,
+void network_run(const struct network *network, const struct evaluation *evaluations, size_t count,
                  struct gang *gang, void *workspace);
 
 /* --- between network.c and its operations */
@@ -124,7 +125,7 @@ void network_run(const struct network *network, const struct sample *samples, si
 struct op_run {
     const struct network *network;
     const struct op *op;
-    const struct sample *sample;
+    const struct evaluation *evaluation;
     float *activations, *scratch;
 };
 

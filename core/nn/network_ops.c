@@ -1,4 +1,4 @@
-/* What each kind of operation does with one sample. */
+/* What each kind of operation does with one evaluation. */
 #include "core/nn/embedding.h"
 #include "core/nn/network.h"
 
@@ -44,7 +44,7 @@ static void image_in_run(const struct op_run *run, size_t part)
     float *out = at(run, run->op->out);
     for (size_t p = 0; p < pixels; p++)
         for (size_t c = 0; c < map->channels; c++)
-            out[p * run->op->out.ld + c] = run->sample->x[c * pixels + p];
+            out[p * run->op->out.ld + c] = run->evaluation->x[c * pixels + p];
 }
 SIMPLE_OP(image_in);
 
@@ -56,7 +56,7 @@ static void image_in_centered_run(const struct op_run *run, size_t part)
     float *out = at(run, run->op->out);
     for (size_t p = 0; p < pixels; p++)
         for (size_t c = 0; c < map->channels; c++)
-            out[p * run->op->out.ld + c] = 2.0f * run->sample->x[c * pixels + p] - 1.0f;
+            out[p * run->op->out.ld + c] = 2.0f * run->evaluation->x[c * pixels + p] - 1.0f;
 }
 SIMPLE_OP(image_in_centered);
 
@@ -68,21 +68,22 @@ static void image_out_run(const struct op_run *run, size_t part)
     const float *in = at(run, run->op->in);
     for (size_t p = 0; p < pixels; p++)
         for (size_t c = 0; c < map->channels; c++)
-            run->sample->output[c * pixels + p] = in[p * run->op->in.ld + c];
+            run->evaluation->output[c * pixels + p] = in[p * run->op->in.ld + c];
 }
 SIMPLE_OP(image_out);
 
 static void vector_in_run(const struct op_run *run, size_t part)
 {
     (void)part;
-    memcpy(at(run, run->op->out), run->sample->vector,
+    memcpy(at(run, run->op->out), run->evaluation->vector,
            run->op->shape.embedding.count * sizeof(float));
 }
 SIMPLE_OP(vector_in);
 
 static double embedded(const struct op_run *run)
 {
-    return run->op->shape.embedding.of_label ? (double)run->sample->label : run->sample->time;
+    return run->op->shape.embedding.of_label ? (double)run->evaluation->label
+                                             : run->evaluation->time;
 }
 
 static void sinusoidal_run(const struct op_run *run, size_t part)

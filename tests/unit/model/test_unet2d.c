@@ -65,7 +65,7 @@ static struct unet2d_config small_config(void)
 
 struct fixture {
     struct unet2d unet;
-    struct sample samples[SAMPLES];
+    struct evaluation evaluations[SAMPLES];
     float x[SAMPLES][FLOATS_MAX], y[SAMPLES][FLOATS_MAX];
 };
 
@@ -86,10 +86,10 @@ static struct fixture *made(const struct unet2d_config *config, const struct ker
     f->unet.network.weights = weights;
     for (size_t i = 0; i < SAMPLES; i++) {
         numbers_fill(f->x[i], FLOATS_MAX, i);
-        f->samples[i] = (struct sample){.x = f->x[i],
-                                        .output = f->y[i],
-                                        .time = 100.0 * (double)i + 0.5,
-                                        .label = (int32_t)(i % 4)};
+        f->evaluations[i] = (struct evaluation){.x = f->x[i],
+                                                .output = f->y[i],
+                                                .time = 100.0 * (double)i + 0.5,
+                                                .label = (int32_t)(i % 4)};
     }
     return f;
 }
@@ -111,7 +111,7 @@ static void run(struct fixture *f, size_t first, size_t count, unsigned threads)
     for (size_t i = 0; i < arena.size / sizeof(float); i++)
         workspace[i] = NAN; /* nothing is read that was not written */
     size_t before = allocations_count();
-    network_run(&f->unet.network, f->samples + first, count, gang, workspace);
+    network_run(&f->unet.network, f->evaluations + first, count, gang, workspace);
     assert_int_equal(allocations_count(), before);
     arena_finish(&arena);
     gang_destroy(gang);

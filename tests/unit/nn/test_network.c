@@ -67,7 +67,7 @@ static void buffers_that_are_alive_together_do_not_overlap(void **state)
     network_finish(&network);
 }
 
-/* in, twice the size, half the size, out: the image again. Then as many samples as there are
+/* in, twice the size, half the size, out: the image again. Then as many evaluations as there are
  * workers and not. */
 static void samples_come_through_whole_and_in_step(void **state)
 {
@@ -84,9 +84,9 @@ static void samples_come_through_whole_and_in_step(void **state)
     planned(&network);
     float x[ALL], y[ALL];
     numbers_fill(x, ALL, 2);
-    struct sample samples[SAMPLES];
+    struct evaluation evaluations[SAMPLES];
     for (size_t i = 0; i < SAMPLES; i++)
-        samples[i] = (struct sample){.x = x + i * FLOATS, .output = y + i * FLOATS};
+        evaluations[i] = (struct evaluation){.x = x + i * FLOATS, .output = y + i * FLOATS};
     for (unsigned threads = 1; threads <= 4; threads++) {
         struct error error;
         struct arena arena;
@@ -94,7 +94,7 @@ static void samples_come_through_whole_and_in_step(void **state)
         assert_non_null(gang);
         assert_true(arena_init(&arena, network_workspace_bytes(&network, threads), &error));
         memset(y, 0, sizeof y);
-        network_run(&network, samples, SAMPLES, gang, arena.base);
+        network_run(&network, evaluations, SAMPLES, gang, arena.base);
         for (size_t i = 0; i < ALL; i++)
             assert_true(y[i] == 2.0f * x[i] - 1.0f);
         arena_finish(&arena);
@@ -124,12 +124,12 @@ static void a_table_answers_the_row_of_the_time_or_the_label(void **state)
     static const double TIMES[] = {0, 1, 2, 1.4, 17, -3}, FIRST[] = {0, 2, 4, 2, 4, 0};
     for (size_t i = 0; i < 6; i++) {
         float y[2];
-        struct sample sample = {.output = y, .time = TIMES[i], .label = 2};
+        struct evaluation evaluation = {.output = y, .time = TIMES[i], .label = 2};
         network.ops[0].shape.embedding.of_label = false;
-        network_run(&network, &sample, 1, gang, arena.base);
+        network_run(&network, &evaluation, 1, gang, arena.base);
         assert_true((double)y[0] == FIRST[i]);
         network.ops[0].shape.embedding.of_label = true;
-        network_run(&network, &sample, 1, gang, arena.base);
+        network_run(&network, &evaluation, 1, gang, arena.base);
         assert_true(y[1] == 5.0f);
     }
     arena_finish(&arena);
