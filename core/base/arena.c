@@ -16,7 +16,8 @@ bool arena_init(struct arena *arena, size_t size, struct error *error)
     *arena = (struct arena){0};
     if (size == 0)
         return true;
-    block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                 -1, 0);
     if (block == MAP_FAILED)
         return error_set(error, ERROR_NO_MEMORY, "no memory for a block of %zu bytes", size);
     (void)madvise(block, size, MADV_HUGEPAGE);

@@ -1,7 +1,8 @@
 /* arena.h - one block of zeroed memory, handed out in 64-byte aligned pieces and freed at once.
  *
  * For what is sized before it is filled: weights at load, the engine's workspace. The block is
- * advised to use huge pages. Not thread-safe while pieces are taken. */
+ * advised to use huge pages and takes memory as it is written to: room for a largest batch that
+ * never runs costs nothing. Not thread-safe while pieces are taken. */
 #ifndef ARENA_H
 #define ARENA_H
 

@@ -6,6 +6,7 @@
 #include "core/nn/embedding.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static void describe(struct model *model, const struct unet2d_config *config)
 {
@@ -24,11 +25,28 @@ static void describe(struct model *model, const struct unet2d_config *config)
         input->count = MODEL_CLASS_MAX + 1;
 }
 
+/* No tensor vouches for sample_size: a number too many would end the daemon, or keep it busy for
+ * hours, before its first request. */
+static bool check_memory(const struct unet2d *unet, const struct folder *folder,
+                         struct error *error)
+{
+    const size_t pages = (size_t)sysconf(_SC_PHYS_PAGES), page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t bytes = network_workspace_bytes(&unet->network, 1);
+    if (bytes <= pages * page / 4)
+        return true;
+    return error_set(error, ERROR_BAD_MODEL,
+                     "%s: sample_size %zux%zu: one sample takes %zu MiB of working memory, more "
+                     "than a quarter of this machine's %zu MiB",
+                     folder_config_path(folder), unet->config.height, unet->config.width,
+                     bytes >> 20, pages * page >> 20);
+}
+
 static bool prepare(struct unet2d *unet, struct folder *folder, const struct kernels *kernels,
                     struct error *error)
 {
     if (!unet2d_config_read(folder, &unet->config, error) ||
         !unet2d_build(unet, kernels, folder_config_path(folder), error) ||
+        !check_memory(unet, folder, error) ||
         !tensor_list_load(&unet->tensors, folder, &unet->arena, error))
         return false;
     float *weights = (float *)(void *)unet->arena.base;
@@ -68,16 +86,16 @@ static void unet2d_evaluate(const struct model *model, const struct place *place
                             struct gang *gang, void *workspace)
 {
     const struct unet2d *unet = model->network;
-    struct sample samples[PLACES_AT_ONCE];
+    struct evaluation evaluations[PLACES_AT_ONCE];
     for (size_t first = 0; first < count; first += PLACES_AT_ONCE) {
         size_t now = count - first < PLACES_AT_ONCE ? count - first : PLACES_AT_ONCE;
         for (size_t i = 0; i < now; i++)
-            samples[i] = (struct sample){.x = places[first + i].x,
-                                         .output = places[first + i].output,
-                                         .time = places[first + i].time,
-                                         .label = places[first + i].label,
-                                         .vector = places[first + i].class_vector};
-        network_run(&unet->network, samples, now, gang, workspace);
+            evaluations[i] = (struct evaluation){.x = places[first + i].x,
+                                                 .output = places[first + i].output,
+                                                 .time = places[first + i].time,
+                                                 .label = places[first + i].label,
+                                                 .vector = places[first + i].class_vector};
+        network_run(&unet->network, evaluations, now, gang, workspace);
     }
 }
 

@@ -95,6 +95,18 @@ static void an_image_model_is_loaded(void **state)
     model_close(model);
 }
 
+static void a_picture_too_large_for_the_machine_is_refused(void **state)
+{
+    (void)state;
+    scratch_image(&scratch, "image");
+    scratch_text(&scratch, "image/unet/config.json",
+                 "{\"_class_name\":\"UNet2DModel\",\"sample_size\":4096,\"in_channels\":65536,"
+                 "\"out_channels\":65536,\"block_out_channels\":[4],\"layers_per_block\":1,"
+                 "\"down_block_types\":[\"DownBlock2D\"],\"up_block_types\":[\"UpBlock2D\"],"
+                 "\"mid_block_type\":null,\"norm_num_groups\":2,\"attention_head_dim\":2}");
+    assert_refused("image", "unet/config.json: sample_size 4096x4096|MiB of working memory");
+}
+
 static void few_timesteps_are_the_default_steps(void **state)
 {
     struct model *model;
@@ -231,11 +243,11 @@ static const struct bad_key bad_images[] = {
     {"sample_size", "-1|0|1000000000|\"8\"|[8]|[8,0]|[8,8,8]|{}|8.5"},
     {"in_channels", "-1|0|1000000000|\"1\"|null"},
     {"out_channels", "-1|0|3|1000000000|\"1\"|null"},
-    {"center_input_sample", "1|\"x\"|null"},
+    {"center_input_sample", "1|\"x\""},
     {"time_embedding_type", "\"fourier\"|\"x\"|null|7"},
     {"time_embedding_dim", "-1|0|1000000000|\"x\""},
     {"freq_shift", "\"x\"|null|1e9"},
-    {"flip_sin_to_cos", "1|null"},
+    {"flip_sin_to_cos", "1"},
     {"down_block_types", "[]|[\"SkipDownBlock2D\"]|[\"CrossAttnDownBlock2D\"]|[7]|\"x\"|null"},
     {"up_block_types", "[]|[\"SkipUpBlock2D\"]|[\"KUpBlock2D\"]|[7]|{}|null"},
     {"block_out_channels", "[]|[0]|[-4]|[1000000000]|[\"4\"]|null|4"},
@@ -336,6 +348,7 @@ int main(void)
         model_test(a_mixture_is_loaded_without_a_weights_file),
         model_test(points_are_loaded_with_their_card),
         model_test(an_image_model_is_loaded),
+        model_test(a_picture_too_large_for_the_machine_is_refused),
         model_test(few_timesteps_are_the_default_steps),
         model_test(what_is_doubtful_is_warned_of),
         model_test(a_folder_needs_a_good_name),
