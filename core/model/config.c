@@ -82,7 +82,8 @@ bool config_object_bool(const struct config_object *object, const char *key, boo
     const cJSON *item = find(object, key);
 
     *value = item ? cJSON_IsTrue(item) : absent;
-    return !item || cJSON_IsBool(item) || config_refuse(object, item, "true or false", error);
+    return !item || cJSON_IsBool(item) || cJSON_IsNull(item) ||
+           config_refuse(object, item, "true or false", error);
 }
 
 bool config_object_string(const struct config_object *object, const char *key, const char *absent,

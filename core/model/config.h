@@ -31,6 +31,7 @@ MUST_CHECK bool config_object_integer(const struct config_object *object, const 
 MUST_CHECK bool config_object_number(const struct config_object *object, const char *key,
                                      const struct number_range *range, double *value,
                                      struct error *error);
+/* Null is false, as None is to Python. */
 MUST_CHECK bool config_object_bool(const struct config_object *object, const char *key, bool absent,
                                    bool *value, struct error *error);
 /* NULL for null; lives as long as the JSON. */

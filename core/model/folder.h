@@ -54,6 +54,7 @@ MUST_CHECK bool config_integer_or_null(const struct folder *folder, const char *
                                        struct error *error);
 MUST_CHECK bool config_number(const struct folder *folder, const char *key, double minimum,
                               double maximum, double absent, double *value, struct error *error);
+/* Null is false, as None is to Python. */
 MUST_CHECK bool config_bool(const struct folder *folder, const char *key, bool absent, bool *value,
                             struct error *error);
 /* A string that lives as long as the folder; NULL for null. */

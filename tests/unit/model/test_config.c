@@ -107,6 +107,9 @@ static void a_bool_and_a_string_are_of_their_type_or_named(void **state)
     assert_error_says(&error, "k must be a string, got 1");
     assert_true(config_object_bool(&object, "t", false, &value, &error));
     assert_true(value);
+    parse("{\"k\":1,\"t\":true,\"n\":null}");
+    assert_true(config_object_bool(&object, "n", true, &value, &error));
+    assert_false(value);
     assert_true(config_object_bool(&object, "u", true, &value, &error));
     assert_true(value);
 }

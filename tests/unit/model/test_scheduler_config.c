@@ -122,7 +122,6 @@ static const struct {
     {"{\"timestep_spacing\":\"karras\"}", "timestep_spacing|leading linspace trailing|karras"},
     {"{\"steps_offset\":0.5}", "steps_offset"},
     {"{\"clip_sample\":\"yes\"}", "clip_sample must be true or false, got \"yes\""},
-    {"{\"clip_sample\":null}", "clip_sample|null"},
     {"{\"clip_sample_range\":0}", "clip_sample_range"},
     {"{\"thresholding\":1}", "thresholding"},
     {"{\"dynamic_thresholding_ratio\":1.5}", "dynamic_thresholding_ratio"},

@@ -160,7 +160,7 @@ static const struct change CHANGES[] = {
     {"time_embedding_dim", "0", "time_embedding_dim"},
     {"freq_shift", "4", "freq_shift"},
     {"freq_shift", "0.5", NULL},
-    {"flip_sin_to_cos", "null", "flip_sin_to_cos"},
+    {"flip_sin_to_cos", "null", NULL},
     {"down_block_types", "[" D "," D "]", "down_block_types|3"},
     {"down_block_types", "[" D "," D ",1]", "down_block_types|strings"},
     {"down_block_types", D, "down_block_types"},
