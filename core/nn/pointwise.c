@@ -69,9 +69,10 @@ static inline float gelu(float x)
     return (float)(0.5 * (double)x * (1.0 + math_erf((double)x * 0x1.6a09e667f3bcdp-1)));
 }
 
+/* 0 first: then a NaN stays one. */
 static inline float relu(float x)
 {
-    return larger(x, 0.0f);
+    return larger(0.0f, x);
 }
 
 static inline float elu(float x)
