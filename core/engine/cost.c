@@ -4,6 +4,8 @@
 #define LEARNING_RATE 0.1
 /* One tick that the machine took away from us must not make the engine refuse all. */
 #define RATIO_MAX 32.0
+/* Of one place: no forward is quicker. */
+#define PLACE_SECONDS_MIN 1e-9
 
 void cost_init(struct cost *cost, const struct engine_calibration *calibration)
 {
@@ -21,6 +23,9 @@ void cost_init(struct cost *cost, const struct engine_calibration *calibration)
     /* Noise may turn the slope around: then all of the time is the places'. */
     if (cost->place_seconds <= 0.0)
         cost->place_seconds = many / (double)calibration->places[last];
+    /* A clock that did not move must not make the ratio of cost_learn a NaN. */
+    if (cost->place_seconds <= 0.0)
+        cost->place_seconds = PLACE_SECONDS_MIN;
     cost->fixed_seconds = one > cost->place_seconds ? one - cost->place_seconds : 0.0;
     atomic_init(&cost->scale, 1.0);
 }

@@ -50,6 +50,17 @@ static void noise_in_the_calibration_does_not_make_places_free(void **state)
     assert_true(cost_step(&cost, 1) > 0.0);
 }
 
+static void a_clock_that_stood_still_leaves_the_prediction_a_number(void **state)
+{
+    struct cost cost = cost_of((struct engine_calibration){.places = {1}, .milliseconds = {0}});
+
+    (void)state;
+    cost_learn(&cost, 1, 0.0);
+    assert_true(cost_step(&cost, 1) >= 0.0);
+    cost_learn(&cost, 1, 1e-3);
+    assert_true(cost_step(&cost, 1) > 0.0);
+}
+
 static void the_prediction_follows_the_ticks_and_forgives_one(void **state)
 {
     struct cost cost = cost_of((struct engine_calibration){.places = {1}, .milliseconds = {1}});
@@ -98,6 +109,7 @@ int main(void)
         cmocka_unit_test(a_step_costs_something_fixed_and_something_a_place),
         cmocka_unit_test(one_measurement_makes_every_place_cost_the_same),
         cmocka_unit_test(noise_in_the_calibration_does_not_make_places_free),
+        cmocka_unit_test(a_clock_that_stood_still_leaves_the_prediction_a_number),
         cmocka_unit_test(the_prediction_follows_the_ticks_and_forgives_one),
         cmocka_unit_test(steps_are_counted_in_the_bucket_of_their_places_and_time),
     };
