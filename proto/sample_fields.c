@@ -241,14 +241,6 @@ static bool read_option_value(struct problem *problem, const char *pointer,
     return false;
 }
 
-static bool takes_option(const struct sampler *sampler, enum sampler_option option)
-{
-    for (size_t i = 0; i < sampler->option_count; i++)
-        if (sampler->options[i] == option)
-            return true;
-    return false;
-}
-
 static void read_option(struct sample_reading *reading, enum sampler_option option,
                         const struct cJSON *value)
 {
@@ -258,7 +250,7 @@ static void read_option(struct sample_reading *reading, enum sampler_option opti
     char pointer[POINTER_SIZE];
 
     (void)snprintf(pointer, sizeof pointer, "/%s", description->name);
-    if (sampler != NULL && !takes_option(sampler, option))
+    if (sampler != NULL && !sampler_has_option(sampler, option))
         problem_fault(reading->problem, pointer, "'%s' is not an option of sampler '%s'",
                       description->name, sampler->name);
     else

@@ -131,7 +131,7 @@ void sample_recipe_text(const struct sample *sample, struct buffer *out)
     const struct model_shape *shape = &request->model->shape;
     char guidance[32];
 
-    number_text((double)request->guidance[0], guidance);
+    number_text(request->labels[0] < 0 ? 1.0 : sample->guidance, guidance);
     prompt_text(request, out);
     buffer_printf(out, "\nSteps: %zu, Sampler: %s, CFG scale: %s, Seed: %u", request->plan->steps,
                   request->plan->sampler->name, guidance, (unsigned)request->seeds[0]);

@@ -297,6 +297,10 @@ static void a_png_carries_its_recipe_twice(void **state)
                               "Batch size: 2, Model hash: 001122334455, Model: faces");
     free(recipe);
     free(text);
+    answer = answer_to("{\"class\":\"hat\",\"seed\":42,\"guidance\":1.1}");
+    text = png_find_text(answer->body.data, answer->body.size, "parameters");
+    assert_non_null(strstr(text, "CFG scale: 1.1, "));
+    free(text);
 }
 
 static void equal_requests_give_equal_files(void **state)
