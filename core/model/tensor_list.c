@@ -163,9 +163,11 @@ static bool load_matrices(const struct tensor_list *list, struct folder *folder,
         if (!load_matrix(list, i, folder, stored, error))
             return false;
         if (matrix->is_conv)
-            list->kernels->conv->prepare(&matrix->shape.conv, stored, packed + matrix->offset);
+            list->kernels->conv->prepare(list->kernels, &matrix->shape.conv, stored,
+                                         packed + matrix->offset);
         else
-            list->kernels->linear->prepare(&matrix->shape.linear, stored, packed + matrix->offset);
+            list->kernels->linear->prepare(list->kernels, &matrix->shape.linear, stored,
+                                           packed + matrix->offset);
     }
     return true;
 }

@@ -37,11 +37,17 @@ static inline struct lanes multiply_add(float a, const float *b, struct lanes su
 /* A tile of outputs lives in registers (6 x 16 floats are 12 of AVX2's 16) while a block of b's
  * rows, copied to be contiguous, lives in the first cache. Between blocks of k the sums rest in c:
  * storing a float and loading it again is exact, so the chain goes on. */
-enum { TILE_ROWS = 6, VECTORS = 2, TILE_COLUMNS = VECTORS * LANES, BLOCK_DEPTH = 256 };
+enum {
+    TILE_ROWS = 6,
+    VECTORS = GEMM_PORTABLE_COLUMNS / LANES,
+    TILE_COLUMNS = GEMM_PORTABLE_COLUMNS,
+    BLOCK_DEPTH = 256
+};
 
 struct block {
     size_t column, columns; /* of c, at most TILE_COLUMNS */
     size_t first, depth;    /* of k */
+    const float *b;         /* TILE_COLUMNS numbers a k: the panel, or packed weights as they are */
     float panel[BLOCK_DEPTH * TILE_COLUMNS];
 };
 
@@ -50,6 +56,11 @@ static void load_panel(const struct gemm *gemm, struct block *block)
     size_t k_step = gemm->b_transposed ? 1 : gemm->b_ld;
     size_t column_step = gemm->b_transposed ? gemm->b_ld : 1;
     const float *b = gemm->b + block->first * k_step + block->column * column_step;
+    if (k_step == TILE_COLUMNS && block->columns == TILE_COLUMNS) {
+        block->b = b;
+        return;
+    }
+    block->b = block->panel;
     if (block->columns < TILE_COLUMNS)
         memset(block->panel, 0, sizeof block->panel);
     for (size_t k = 0; k < block->depth; k++)
@@ -64,11 +75,11 @@ static inline void tile(const struct gemm *gemm, const struct block *block, size
     const float *a = gemm->a + row * gemm->a_ld + block->first;
     float *c = gemm->c + row * gemm->c_ld + block->column;
     memset(sum, 0, sizeof sum);
-    if (block->first > 0)
+    if (block->first > 0 || gemm->accumulates)
         for (size_t i = 0; i < rows; i++)
             memcpy(sum[i], c + i * gemm->c_ld, block->columns * sizeof *c);
     for (size_t k = 0; k < block->depth; k++) {
-        const float *b = block->panel + k * TILE_COLUMNS;
+        const float *b = block->b + k * TILE_COLUMNS;
 #pragma GCC unroll 6
         for (size_t i = 0; i < rows; i++)
 #pragma GCC unroll 2

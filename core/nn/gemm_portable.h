@@ -7,6 +7,9 @@
 
 #include "core/nn/kernels.h"
 
+/* A panel of so many columns is read in place. */
+#define GEMM_PORTABLE_COLUMNS 16
+
 void gemm_baseline(const struct gemm *gemm);
 void gemm_fma(const struct gemm *gemm); /* only on a CPU with AVX2 and FMA */
 

@@ -16,17 +16,23 @@
 
 struct kernels;
 
-/* c = (a b + bias + residual) / divisor, row-major; b is [k][n], or [n][k] when transposed. */
+/* c = (a b + bias + residual) / divisor, or, without bias and residual, (c + a b) / divisor when it
+ * accumulates. Row-major; b is [k][n], or [n][k] when transposed. */
 struct gemm {
     size_t rows, columns, depth;
     const float *a, *b;
     float *c;
     size_t a_ld, b_ld, c_ld;
-    bool b_transposed;
+    bool b_transposed, accumulates;
     const float *bias; /* a number a column, or NULL */
     const float *residual;
     size_t residual_ld;
     float divisor; /* 1: none */
+};
+
+/* The largest product by prepared weights that gemm wants at once, each at least 1. */
+struct gemm_tile {
+    size_t rows, columns, depth;
 };
 
 /* A 3x3 convolution. Rows above and columns left of the map that read as zero: `pad`; those below
@@ -83,7 +89,8 @@ struct attention_call {
 struct conv_kernel {
     size_t (*weight_floats)(const struct conv_shape *shape);
     /* `weights` is [out][in][3][3]. */
-    void (*prepare)(const struct conv_shape *shape, const float *weights, float *packed);
+    void (*prepare)(const struct kernels *kernels, const struct conv_shape *shape,
+                    const float *weights, float *packed);
     size_t (*scratch_floats)(const struct conv_shape *shape);
     size_t (*parts)(const struct conv_shape *shape);
     void (*run)(const struct kernels *kernels, const struct conv_shape *shape,
@@ -93,7 +100,8 @@ struct conv_kernel {
 struct linear_kernel {
     size_t (*weight_floats)(const struct linear_shape *shape);
     /* `weights` is [out][in]. */
-    void (*prepare)(const struct linear_shape *shape, const float *weights, float *packed);
+    void (*prepare)(const struct kernels *kernels, const struct linear_shape *shape,
+                    const float *weights, float *packed);
     size_t (*parts)(const struct linear_shape *shape);
     void (*run)(const struct kernels *kernels, const struct linear_shape *shape,
                 const struct layer_call *call, size_t part);
@@ -130,6 +138,8 @@ struct kernels {
     const struct attention_kernel *attention;
     const struct pointwise *pointwise;
     void (*gemm)(const struct gemm *gemm);
+    /* The tile for prepared weights of depth x columns; follows from these two alone. */
+    struct gemm_tile (*tile)(size_t columns, size_t depth);
 };
 
 #endif

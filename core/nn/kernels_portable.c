@@ -6,6 +6,14 @@
 #include "core/nn/pointwise.h"
 
 #include <math.h>
+#include <stdint.h>
+
+/* The chain over k is one piece. */
+static struct gemm_tile tile(size_t columns, size_t depth)
+{
+    (void)columns;
+    return (struct gemm_tile){.rows = SIZE_MAX, .columns = GEMM_PORTABLE_COLUMNS, .depth = depth};
+}
 
 static const struct kernels BASELINE = {
     .conv = &conv_by_gemm,
@@ -13,6 +21,7 @@ static const struct kernels BASELINE = {
     .attention = &attention_by_gemm,
     .pointwise = &pointwise_baseline,
     .gemm = gemm_baseline,
+    .tile = tile,
 };
 
 static const struct kernels FMA = {
@@ -21,6 +30,7 @@ static const struct kernels FMA = {
     .attention = &attention_by_gemm,
     .pointwise = &pointwise_fma,
     .gemm = gemm_fma,
+    .tile = tile,
 };
 
 /* A C library whose fmaf rounds twice would give other bits: the exact answer is c. */

@@ -6,13 +6,12 @@
 /* --- how a product is cut: into blocks of rows, or, where rows are few, of columns ------------ */
 
 enum {
-    BLOCK_FLOATS = 1 << 19,  /* of copied windows: 2 MiB */
+    BLOCK_FLOATS = 1 << 17,  /* of copied windows: half of a second cache of 1 MiB */
     BLOCK_ROWS_MAX = 256,    /* more rows gain nothing */
     BLOCK_ROWS_MIN = 32,     /* fewer waste the product's start-up */
     ROWS_WORTH_CUTTING = 64, /* up to here columns are cut */
     BLOCK_COLUMNS = 128,     /* and this is a block of them */
     VECTOR_WORK = 1 << 19,   /* of one row: OpenBLAS's small kernels end at 10^6 */
-    LARGE_WEIGHTS = 1 << 18, /* floats that are not in a cache when their turn comes again */
     SMALL_WORK = 1 << 19     /* multiply-adds that are not worth a second part */
 };
 
@@ -67,36 +66,97 @@ static struct block block_at(const struct cut *cut, size_t rows, size_t columns,
     return block;
 }
 
-/* Packed weights are [in][out], or, where they are too many to stay in a cache from one step to the
- * next, [out][in]: read along k they come from memory faster (OpenBLAS 0.3.21 on Zen 4: 3 to 20 %
- * of the product), but small products are slower (78 instead of 106 GF/s). */
-static bool by_output(size_t out, size_t in)
+/* --- products by prepared weights -------------------------------------------------------------
+ * The weights lie in the order in which the backend's tiles read them: blocks of depth, in each
+ * its panels of columns, in each row after row. */
+
+struct product {
+    const float *a;
+    size_t a_ld, columns, depth; /* of the whole layer */
+};
+
+/* Where the panel that begins at `column` begins, in the block of depth that begins at `k`. */
+static size_t panel_offset(const struct product *product, size_t k, size_t depth, size_t column)
 {
-    return out * in >= LARGE_WEIGHTS;
+    return k * product->columns + column * depth;
 }
 
-/* The product of one block, all but a. */
-static struct gemm block_gemm(const struct layer_call *call, const struct block *block,
-                              size_t columns, size_t depth)
+static size_t smaller(size_t a, size_t b)
 {
-    bool transposed = by_output(columns, depth);
+    return a < b ? a : b;
+}
+
+/* The numbers that feed output `out`, `step` apart, to their places. */
+static void pack_output(const struct kernels *kernels, const struct product *product, size_t out,
+                        const float *(*at)(const struct product *product, size_t out, size_t k),
+                        float *packed)
+{
+    struct gemm_tile tile = kernels->tile(product->columns, product->depth);
+    size_t panel = out / tile.columns * tile.columns;
+    size_t width = smaller(tile.columns, product->columns - panel);
+    for (size_t k = 0; k < product->depth; k += tile.depth) {
+        size_t depth = smaller(tile.depth, product->depth - k);
+        float *to = packed + panel_offset(product, k, depth, panel) + (out - panel);
+        for (size_t i = 0; i < depth; i++)
+            to[i * width] = *at(product, out, k + i);
+    }
+}
+
+/* One panel, in tiles of rows. */
+static void run_panel(const struct kernels *kernels, size_t rows_at_once, struct gemm gemm)
+{
+    size_t rows = gemm.rows;
+    for (size_t row = 0; row < rows; row += gemm.rows) {
+        gemm.rows = smaller(rows_at_once, rows - row);
+        kernels->gemm(&gemm);
+        gemm.a += gemm.rows * gemm.a_ld;
+        gemm.c += gemm.rows * gemm.c_ld;
+        if (gemm.residual != NULL)
+            gemm.residual += gemm.rows * gemm.residual_ld;
+    }
+}
+
+/* Columns [column, column + columns) of a block, all in one panel, and one block of depth. */
+static struct gemm piece_of(const struct layer_call *call, const struct block *block,
+                            const struct product *product, size_t column, size_t k)
+{
     struct gemm gemm = {
         .rows = block->rows,
-        .columns = block->columns,
-        .depth = depth,
-        .b = call->weights + block->column * (transposed ? depth : 1),
-        .b_ld = transposed ? depth : columns,
-        .b_transposed = transposed,
-        .c = call->out + block->row * call->out_ld + block->column,
+        .a = product->a + k,
+        .a_ld = product->a_ld,
+        .c = call->out + block->row * call->out_ld + column,
         .c_ld = call->out_ld,
-        .divisor = call->divisor,
+        .accumulates = k > 0,
         .residual_ld = call->residual_ld,
+        .divisor = 1.0f,
     };
-    if (call->bias != NULL)
-        gemm.bias = call->bias + block->column;
-    if (call->residual != NULL)
-        gemm.residual = call->residual + block->row * call->residual_ld + block->column;
+    if (call->bias != NULL && k == 0)
+        gemm.bias = call->bias + column;
+    if (call->residual != NULL && k == 0)
+        gemm.residual = call->residual + block->row * call->residual_ld + column;
     return gemm;
+}
+
+static void run_product(const struct kernels *kernels, const struct layer_call *call,
+                        const struct block *block, const struct product *product)
+{
+    struct gemm_tile tile = kernels->tile(product->columns, product->depth);
+    size_t end = block->column + block->columns;
+    for (size_t k = 0; k < product->depth; k += tile.depth) {
+        size_t depth = smaller(tile.depth, product->depth - k);
+        for (size_t column = block->column, next; column < end; column = next) {
+            size_t panel = column / tile.columns * tile.columns;
+            next = smaller(panel + tile.columns, end);
+            struct gemm gemm = piece_of(call, block, product, column, k);
+            gemm.columns = next - column;
+            gemm.depth = depth;
+            gemm.b = call->weights + panel_offset(product, k, depth, panel) + (column - panel);
+            gemm.b_ld = smaller(tile.columns, product->columns - panel);
+            if (k + depth == product->depth)
+                gemm.divisor = call->divisor;
+            run_panel(kernels, tile.rows, gemm);
+        }
+    }
 }
 
 /* --- linear ----------------------------------------------------------------------------------- */
@@ -106,15 +166,17 @@ static size_t linear_weight_floats(const struct linear_shape *shape)
     return shape->in * shape->out;
 }
 
-static void linear_prepare(const struct linear_shape *shape, const float *weights, float *packed)
+static const float *linear_weight(const struct product *product, size_t out, size_t k)
 {
-    if (by_output(shape->out, shape->in)) {
-        memcpy(packed, weights, shape->in * shape->out * sizeof *packed);
-        return;
-    }
+    return product->a + out * product->depth + k;
+}
+
+static void linear_prepare(const struct kernels *kernels, const struct linear_shape *shape,
+                           const float *weights, float *packed)
+{
+    struct product product = {.a = weights, .columns = shape->out, .depth = shape->in};
     for (size_t out = 0; out < shape->out; out++)
-        for (size_t in = 0; in < shape->in; in++)
-            packed[in * shape->out + out] = weights[out * shape->in + in];
+        pack_output(kernels, &product, out, linear_weight, packed);
 }
 
 static struct cut linear_cut(const struct linear_shape *shape)
@@ -133,10 +195,11 @@ static void linear_run(const struct kernels *kernels, const struct linear_shape 
 {
     struct cut cut = linear_cut(shape);
     struct block block = block_at(&cut, shape->rows, shape->out, part);
-    struct gemm gemm = block_gemm(call, &block, shape->out, shape->in);
-    gemm.a = call->in + block.row * call->in_ld;
-    gemm.a_ld = call->in_ld;
-    kernels->gemm(&gemm);
+    struct product product = {.a = call->in + block.row * call->in_ld,
+                              .a_ld = call->in_ld,
+                              .columns = shape->out,
+                              .depth = shape->in};
+    run_product(kernels, call, &block, &product);
 }
 
 const struct linear_kernel linear_by_gemm = {
@@ -156,16 +219,19 @@ static size_t conv_weight_floats(const struct conv_shape *shape)
 }
 
 /* k = tap * in_channels + channel, taps from left to right and top to bottom. */
-static void conv_prepare(const struct conv_shape *shape, const float *weights, float *packed)
+static const float *conv_weight(const struct product *product, size_t out, size_t k)
 {
-    size_t depth = TAPS * shape->in_channels;
-    bool transposed = by_output(shape->out_channels, depth);
-    size_t out_step = transposed ? depth : 1, k_step = transposed ? 1 : shape->out_channels;
+    size_t channels = product->depth / TAPS;
+    return product->a + (out * channels + k % channels) * TAPS + k / channels;
+}
+
+static void conv_prepare(const struct kernels *kernels, const struct conv_shape *shape,
+                         const float *weights, float *packed)
+{
+    struct product product = {
+        .a = weights, .columns = shape->out_channels, .depth = TAPS * shape->in_channels};
     for (size_t out = 0; out < shape->out_channels; out++)
-        for (size_t in = 0; in < shape->in_channels; in++)
-            for (size_t tap = 0; tap < TAPS; tap++)
-                packed[out * out_step + (tap * shape->in_channels + in) * k_step] =
-                    weights[(out * shape->in_channels + in) * TAPS + tap];
+        pack_output(kernels, &product, out, conv_weight, packed);
 }
 
 static struct cut conv_cut(const struct conv_shape *shape)
@@ -233,10 +299,9 @@ static void conv_run(const struct kernels *kernels, const struct conv_shape *sha
         block_at(&cut, shape->out_height * shape->out_width, shape->out_channels, part);
     copy_windows(shape, call, &block, scratch);
     size_t depth = TAPS * shape->in_channels;
-    struct gemm gemm = block_gemm(call, &block, shape->out_channels, depth);
-    gemm.a = scratch;
-    gemm.a_ld = depth;
-    kernels->gemm(&gemm);
+    struct product product = {
+        .a = scratch, .a_ld = depth, .columns = shape->out_channels, .depth = depth};
+    run_product(kernels, call, &block, &product);
 }
 
 const struct conv_kernel conv_by_gemm = {

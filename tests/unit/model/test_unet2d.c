@@ -69,6 +69,30 @@ struct fixture {
     float x[SAMPLES][FLOATS_MAX], y[SAMPLES][FLOATS_MAX];
 };
 
+static void fill(float *out, size_t count, uint64_t seed)
+{
+    numbers_fill(out, count, seed);
+    for (size_t i = 0; i < count; i++)
+        out[i] *= 0.1f;
+}
+
+/* The same network for every backend, however it packs its matrices. */
+static void fill_weights(const struct tensor_list *list, float *packed)
+{
+    fill(packed, list->floats, 7);
+    for (size_t i = 0; i < list->matrix_count; i++) {
+        const struct packed_matrix *matrix = &list->matrices[i];
+        float *stored = malloc(matrix->floats * sizeof *stored), *to = packed + matrix->offset;
+        assert_non_null(stored);
+        fill(stored, matrix->floats, 100 + i);
+        if (matrix->is_conv)
+            list->kernels->conv->prepare(list->kernels, &matrix->shape.conv, stored, to);
+        else
+            list->kernels->linear->prepare(list->kernels, &matrix->shape.linear, stored, to);
+        free(stored);
+    }
+}
+
 static struct fixture *made(const struct unet2d_config *config, const struct kernels *kernels)
 {
     struct error error;
@@ -79,9 +103,7 @@ static struct fixture *made(const struct unet2d_config *config, const struct ker
         !arena_init(&f->unet.arena, f->unet.tensors.floats * sizeof(float), &error))
         fail_msg("%s", error.text);
     float *weights = (float *)(void *)f->unet.arena.base;
-    numbers_fill(weights, f->unet.tensors.floats, 7);
-    for (size_t i = 0; i < f->unet.tensors.floats; i++)
-        weights[i] *= 0.1f;
+    fill_weights(&f->unet.tensors, weights);
     embedding_frequencies(config->channels[0] / 2, 0, weights + f->unet.frequencies);
     f->unet.network.weights = weights;
     for (size_t i = 0; i < SAMPLES; i++) {

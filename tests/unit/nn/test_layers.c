@@ -71,7 +71,7 @@ static void conv_init(struct conv *conv, const struct kernels *kernels, uint64_t
     conv->pixels = s->out_height * s->out_width;
     conv->weights = numbers(s->out_channels * s->in_channels * 9, seed);
     conv->packed = nans(kernels->conv->weight_floats(s));
-    kernels->conv->prepare(s, conv->weights, conv->packed);
+    kernels->conv->prepare(kernels, s, conv->weights, conv->packed);
     conv->bias = numbers(s->out_channels, seed);
     conv->in = numbers(in_pixels * (s->in_channels + extra), seed);
     conv->residual = numbers(conv->pixels * (s->out_channels + extra), seed);
@@ -139,34 +139,37 @@ static void convolutions_are_right_at_every_edge(void **state)
     }
 }
 
-/* Shapes that are cut: by rows, by columns, and with weights kept by output. */
+/* Shapes that are cut: by rows, by columns, and along the depth. */
+static void check_large(const struct kernels *kernels, const size_t size[3], uint64_t seed)
+{
+    struct conv conv = {.shape = {.in_height = size[0],
+                                  .in_width = size[0],
+                                  .in_channels = size[1],
+                                  .out_height = size[0],
+                                  .out_width = size[0],
+                                  .out_channels = size[2],
+                                  .stride = 1,
+                                  .pad = 1}};
+    conv_init(&conv, kernels, &seed);
+    size_t parts = kernels->conv->parts(&conv.shape);
+    assert_true(size[2] < 100 || parts > 1);
+    for (size_t part = parts; part-- > 0;)
+        kernels->conv->run(kernels, &conv.shape, &conv.call, part, conv.scratch);
+    for (size_t pixel = 0; pixel < conv.pixels; pixel++)
+        for (size_t out = pixel % 7; out < conv.shape.out_channels; out += 7)
+            assert_near((double)conv.out[pixel * conv.call.out_ld + out],
+                        conv_expected(&conv, pixel, out), 1e-4);
+    conv_finish(&conv);
+}
+
 static void large_convolutions_are_right_part_by_part(void **state)
 {
     (void)state;
-    static const size_t SHAPES[][3] = {{16, 40, 48}, {8, 24, 256}, {9, 200, 160}};
-    const struct backend *backend = backend_find("openblas");
-    for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++) {
-        uint64_t seed = 12 + i;
-        struct conv conv = {.shape = {.in_height = SHAPES[i][0],
-                                      .in_width = SHAPES[i][0],
-                                      .in_channels = SHAPES[i][1],
-                                      .out_height = SHAPES[i][0],
-                                      .out_width = SHAPES[i][0],
-                                      .out_channels = SHAPES[i][2],
-                                      .stride = 1,
-                                      .pad = 1}};
-        conv_init(&conv, backend->kernels, &seed);
-        size_t parts = backend->kernels->conv->parts(&conv.shape);
-        assert_true(parts > 1);
-        for (size_t part = parts; part-- > 0;)
-            backend->kernels->conv->run(backend->kernels, &conv.shape, &conv.call, part,
-                                        conv.scratch);
-        for (size_t pixel = 0; pixel < conv.pixels; pixel++)
-            for (size_t out = pixel % 7; out < conv.shape.out_channels; out += 7)
-                assert_near((double)conv.out[pixel * conv.call.out_ld + out],
-                            conv_expected(&conv, pixel, out), 1e-4);
-        conv_finish(&conv);
-    }
+    static const size_t SIZES[][3] = {{16, 40, 128}, {8, 24, 256}, {9, 200, 160}, {4, 440, 40}};
+    const struct backend *backend;
+    for (size_t b = 0; (backend = backend_at(b)) != NULL; b++)
+        for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++)
+            check_large(backend->kernels, SIZES[i], 12 + i);
 }
 
 /* --- linear ----------------------------------------------------------------------------------- */
@@ -176,7 +179,7 @@ static void check_linear(const struct kernels *kernels, struct linear_shape shap
     float *weights = numbers(shape.in * shape.out, seed), *bias = numbers(shape.out, seed);
     float *in = numbers(shape.rows * (shape.in + 2), seed), *out = nans(shape.rows * shape.out);
     float *packed = nans(kernels->linear->weight_floats(&shape));
-    kernels->linear->prepare(&shape, weights, packed);
+    kernels->linear->prepare(kernels, &shape, weights, packed);
     struct layer_call call = {.weights = packed,
                               .bias = bias,
                               .in = in,
