@@ -90,7 +90,7 @@ $(BUILD)/web.o: $(WEB)
 test: packages-test
 	+$(MAKE) --no-print-directory check
 check: $(BUILD)/denoised $(TESTS) $(BUILD)/golden
-	tests/run.py $(BUILD) $(PARTS)
+	tests/run.py $(if $(SAN),--few-golden) $(BUILD) $(PARTS)
 golden: packages-build
 	+$(MAKE) --no-print-directory $(BUILD)/golden
 	$(BUILD)/golden $(GOLDEN)
