@@ -19,9 +19,10 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("DENOISED_BINARY", str(ROOT / "build" / "release" / "denoised"))
-# A daemon built with sanitizers is ten times slower: tests ask less of it.
+# A daemon built with sanitizers is ten times slower: tests ask less of it. It is known by its
+# folder, build/address-undefined or build/thread.
 SANITIZED = "DENOISED_SAN" in os.environ or any(
-    name in part for part in pathlib.Path(BINARY).parts for name in ("address", "thread"))
+    name in pathlib.Path(BINARY).resolve().parent.name for name in ("address", "thread"))
 PATIENCE = float(os.environ.get("DENOISED_TEST_PATIENCE", "30"))  # seconds, for any one wait
 
 MIXTURE = {
