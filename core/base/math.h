@@ -7,6 +7,12 @@
 #ifndef CORE_BASE_MATH_H
 #define CORE_BASE_MATH_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
+/* None is NaN or infinite. */
+bool math_all_finite(const float *values, size_t count);
+
 /* Double precision; at most 1 ulp (sin, cos: for |x| <= 2^30; beyond, the angle is taken modulo
  * the double next to 2 pi, and the error grows). In exp, log and pow a denormal argument
  * counts as zero and a result below the least normal number is zero, so that bits do not depend

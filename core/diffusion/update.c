@@ -1,5 +1,7 @@
 #include "core/diffusion/update.h"
 
+#include "core/base/math.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -102,24 +104,11 @@ void update_begin(struct row *row, const struct plan *plan)
     ask(row, plan);
 }
 
-static bool is_finite(const float *x, size_t count)
-{
-    uint32_t not_finite = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-
-        memcpy(&bits, &x[i], sizeof(bits));
-        not_finite |= (bits & 0x7f800000u) == 0x7f800000u;
-    }
-    return not_finite == 0;
-}
-
 enum advance update_end(struct row *row, const struct plan *plan)
 {
     row->evaluations++;
     row->step++;
-    if (!is_finite(row->x, plan->dim))
+    if (!math_all_finite(row->x, plan->dim))
         return ADVANCE_FAILED;
     if (row->step == plan->step_count)
         return ADVANCE_DONE;

@@ -1,5 +1,7 @@
 #include "core/engine/rows.h"
 
+#include "core/base/math.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -62,20 +64,6 @@ static void guide(float *labelled, const float *null, size_t dim, float guidance
         labelled[i] = null[i] + guidance * (labelled[i] - null[i]);
 }
 
-static bool all_finite(const float *values, size_t n)
-{
-    const uint32_t exponent = 0x7f800000u;
-    bool finite = true;
-
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-
-        memcpy(&bits, &values[i], sizeof bits);
-        finite &= (bits & exponent) != exponent;
-    }
-    return finite;
-}
-
 static enum advance step(const struct batch *batch, struct slot *slot)
 {
     const struct model_shape *shape = &batch->model->shape;
@@ -86,10 +74,10 @@ static enum advance step(const struct batch *batch, struct slot *slot)
         guide(slot->output, batch->places[slot->place + 1].output, shape->dim,
               request->guidance[slot->index]);
     /* Before the sampler sees it: clipping would make a number of it again. */
-    if (!all_finite(slot->output, shape->output_dim))
+    if (!math_all_finite(slot->output, shape->output_dim))
         return ADVANCE_FAILED;
     outcome = request->plan->sampler->advance(&slot->row, request->plan, slot->output);
-    if (outcome == ADVANCE_DONE && !all_finite(slot->row.x, shape->dim))
+    if (outcome == ADVANCE_DONE && !math_all_finite(slot->row.x, shape->dim))
         return ADVANCE_FAILED;
     return outcome;
 }

@@ -1,5 +1,6 @@
 #include "core/model/tensor_list.h"
 
+#include "core/base/array.h"
 #include "core/model/folder.h"
 
 #include <stdio.h>
@@ -9,19 +10,8 @@
 static bool grow(struct tensor_list *list, size_t count, size_t *capacity, size_t size,
                  void **array)
 {
-    if (list->out_of_memory)
-        return false;
-    if (count < *capacity)
-        return true;
-    size_t more = *capacity == 0 ? 64 : 2 * *capacity;
-    void *larger = reallocarray(*array, more, size);
-    if (larger == NULL) {
-        list->out_of_memory = true;
-        return false;
-    }
-    *array = larger;
-    *capacity = more;
-    return true;
+    list->out_of_memory = list->out_of_memory || !array_grow(array, capacity, count, size);
+    return !list->out_of_memory;
 }
 
 size_t tensor_list_room(struct tensor_list *list, size_t count)

@@ -1,6 +1,7 @@
 #include "core/nn/network.h"
 
 #include "core/base/arena.h"
+#include "core/base/array.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -13,19 +14,8 @@ const struct operand OPERAND_NONE = {.buffer = NETWORK_NONE};
 /* Room for one more entry of `size` bytes; false when memory ran out, now or before. */
 static bool grow(struct network *network, size_t count, size_t *capacity, size_t size, void **array)
 {
-    if (network->out_of_memory)
-        return false;
-    if (count < *capacity)
-        return true;
-    size_t more = *capacity == 0 ? 64 : 2 * *capacity;
-    void *larger = reallocarray(*array, more, size);
-    if (larger == NULL) {
-        network->out_of_memory = true;
-        return false;
-    }
-    *array = larger;
-    *capacity = more;
-    return true;
+    network->out_of_memory = network->out_of_memory || !array_grow(array, capacity, count, size);
+    return !network->out_of_memory;
 }
 
 struct operand network_buffer(struct network *network, size_t rows, size_t columns)

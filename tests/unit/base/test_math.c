@@ -286,6 +286,25 @@ static void the_bits_are_the_same_with_every_compiler_and_float_mode(void **stat
     assert_int_equal(hash_of_results(), expected);
 }
 
+static void one_number_that_is_none_is_seen_anywhere(void **state)
+{
+    const float wrong[] = {NAN, -NAN, INFINITY, -INFINITY};
+    float values[67];
+
+    (void)state;
+    for (size_t i = 0; i < 67; i++)
+        values[i] = i % 2 == 0 ? FLT_MAX : -0.0f;
+    assert_true(math_all_finite(values, 67));
+    assert_true(math_all_finite(values, 0));
+    for (size_t i = 0; i < 67; i++) {
+        const float kept = values[i];
+
+        values[i] = wrong[i % 4];
+        assert_false(math_all_finite(values, 67));
+        values[i] = kept;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +318,7 @@ int main(void)
         cmocka_unit_test(the_bits_are_the_same_with_every_compiler_and_float_mode),
         cmocka_unit_test(every_function_is_within_one_ulp), /* denormals are flushed now */
         cmocka_unit_test(powers_are_within_one_ulp),
+        cmocka_unit_test(one_number_that_is_none_is_seen_anywhere),
     };
 
     return cmocka_run_group_tests_name("math", tests, NULL, NULL);
