@@ -2,20 +2,10 @@
 
 #include <time.h>
 
-static uint64_t nanoseconds(clockid_t id)
+uint64_t clock_now_ns(void)
 {
     struct timespec now;
 
-    (void)clock_gettime(id, &now);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-uint64_t clock_now_ns(void)
-{
-    return nanoseconds(CLOCK_MONOTONIC);
-}
-
-uint64_t clock_thread_cpu_ns(void)
-{
-    return nanoseconds(CLOCK_THREAD_CPUTIME_ID);
 }

@@ -7,7 +7,4 @@
 /* Nanoseconds since an arbitrary start (CLOCK_MONOTONIC). Any thread. */
 uint64_t clock_now_ns(void);
 
-/* CPU time of the calling thread in nanoseconds; for benchmarks. */
-uint64_t clock_thread_cpu_ns(void);
-
 #endif

@@ -1,7 +1,6 @@
 #include "core/diffusion/prediction.h"
 
 #include <assert.h>
-#include <string.h>
 
 static struct conversion epsilon_conversion(struct level level)
 {
@@ -50,13 +49,12 @@ static double v_output(struct level level, double x_0, double epsilon)
 }
 
 static const struct {
-    const char *name;
     struct conversion (*conversion)(struct level level);
     double (*output)(struct level level, double x_0, double epsilon);
 } heads[] = {
-    [HEAD_EPSILON] = {"epsilon", epsilon_conversion, epsilon_output},
-    [HEAD_SAMPLE] = {"sample", sample_conversion, sample_output},
-    [HEAD_V] = {"v_prediction", v_conversion, v_output},
+    [HEAD_EPSILON] = {epsilon_conversion, epsilon_output},
+    [HEAD_SAMPLE] = {sample_conversion, sample_output},
+    [HEAD_V] = {v_conversion, v_output},
 };
 
 struct conversion prediction_conversion(enum head head, struct level level)
@@ -67,19 +65,4 @@ struct conversion prediction_conversion(enum head head, struct level level)
 double prediction_output(enum head head, struct level level, double x_0, double epsilon)
 {
     return heads[head].output(level, x_0, epsilon);
-}
-
-bool head_find(const char *name, enum head *head)
-{
-    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
-        if (strcmp(heads[i].name, name) == 0) {
-            *head = (enum head)i;
-            return true;
-        }
-    return false;
-}
-
-const char *head_name(enum head head)
-{
-    return heads[head].name;
 }

@@ -35,8 +35,4 @@ struct conversion prediction_conversion(enum head head, struct level level);
 /* The raw output that says x_0 and epsilon at this level: an exact model answers with it. */
 double prediction_output(enum head head, struct level level, double x_0, double epsilon);
 
-/* False when there is none of that name. */
-bool head_find(const char *name, enum head *head);
-const char *head_name(enum head head);
-
 #endif

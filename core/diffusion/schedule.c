@@ -9,35 +9,9 @@
 #include <string.h>
 
 #define NAME(code, name) name,
-static const char *const beta_schedules[] = {BETA_SCHEDULES(NAME)};
 static const char *const spacings[] = {SPACINGS(NAME)};
 static const char *const variance_types[] = {VARIANCE_TYPES(NAME)};
 #undef NAME
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static int find(const char *const *names, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], name) == 0)
-            return (int)i;
-    return -1;
-}
-
-int beta_schedule_find(const char *name)
-{
-    return find(beta_schedules, COUNT(beta_schedules), name);
-}
-
-int spacing_find(const char *name)
-{
-    return find(spacings, COUNT(spacings), name);
-}
-
-int variance_type_find(const char *name)
-{
-    return find(variance_types, COUNT(variance_types), name);
-}
 
 const char *spacing_name(enum spacing spacing)
 {

@@ -53,10 +53,6 @@ enum variance_type {
 #undef X
 };
 
-/* Index in the table of that name, or -1. */
-int beta_schedule_find(const char *name);
-int spacing_find(const char *name);
-int variance_type_find(const char *name);
 const char *spacing_name(enum spacing spacing);
 const char *variance_type_name(enum variance_type type);
 

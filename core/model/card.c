@@ -30,11 +30,6 @@ bool card_check_sample_size(const struct folder *folder, struct error *error)
     if (folder_sample_size(folder) && known)
         return error_set(error, ERROR_BAD_MODEL, CARD_PATH ": sample_size stands in %s already",
                          folder_config_path(folder));
-    if (image && !known && !folder_sample_size(folder))
-        return error_set(error, ERROR_BAD_MODEL,
-                         "%s: sample_size is null: say what size it was trained at in " CARD_PATH
-                         ", {\"sample_size\":32}",
-                         folder_config_path(folder));
     return true;
 }
 

@@ -5,7 +5,7 @@
 #include "core/model/folder_open.h"
 #include "core/model/model.h"
 
-/* Before the family looks: sample_size stands in exactly one place (models of images). BAD_MODEL.
+/* Before the family looks: sample_size stands in one place at most (models of images). BAD_MODEL.
  */
 MUST_CHECK bool card_check_sample_size(const struct folder *folder, struct error *error);
 

@@ -23,8 +23,6 @@ const char *folder_config_path(const struct folder *folder);
 /* denoised.json's sample_size, or NULL when there is none. */
 const cJSON *folder_sample_size(const struct folder *folder);
 
-bool folder_has_tensor(const struct folder *folder, const char *name);
-
 /* All that folder_read_tensor checks but the values, before memory is allocated for sizes that
  * only a config vouches for. */
 MUST_CHECK bool folder_check_tensor(const struct folder *folder, const char *name,

@@ -1,6 +1,8 @@
 /* A family's tensors: there, of the right shape, finite, and all of them asked for. */
 #include "core/model/folder_open.h"
 
+#include "core/base/math.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,19 +47,6 @@ static struct weight *find(const struct folder *folder, const char *name, const 
     return NULL;
 }
 
-static bool all_finite(const float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(values[i]))
-            return false;
-    return true;
-}
-
-bool folder_has_tensor(const struct folder *folder, const char *name)
-{
-    return weights_find(&folder->weights, name) != NULL;
-}
-
 bool folder_check_tensor(const struct folder *folder, const char *name, const size_t *shape,
                          size_t rank, struct error *error)
 {
@@ -71,7 +60,7 @@ bool folder_read_tensor(struct folder *folder, const char *name, const size_t *s
 
     if (!weight || !safetensors_read_float(weight->file, weight->tensor, out, error))
         return false;
-    if (!all_finite(out, weight->tensor->count))
+    if (!math_all_finite(out, weight->tensor->count))
         return error_set(error, ERROR_BAD_MODEL,
                          "%s: tensor \"%.120s\" holds NaN or infinity (as float32)",
                          weight->file->name, weight->tensor->name);

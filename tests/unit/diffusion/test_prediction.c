@@ -53,21 +53,6 @@ static void the_v_target_is_alpha_epsilon_minus_sigma_x0(void **state)
     assert_true(prediction_output(HEAD_SAMPLE, (struct level){.6, .8}, 2.0, 5.0) == 2.0);
 }
 
-static void heads_have_the_names_of_the_config(void **state)
-{
-    enum head head = HEAD_EPSILON;
-
-    (void)state;
-    assert_true(head_find("v_prediction", &head));
-    assert_int_equal(head, HEAD_V);
-    assert_true(head_find("sample", &head));
-    assert_int_equal(head, HEAD_SAMPLE);
-    assert_true(head_find("epsilon", &head));
-    assert_int_equal(head, HEAD_EPSILON);
-    assert_false(head_find("flow_prediction", &head));
-    assert_string_equal(head_name(HEAD_V), "v_prediction");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,7 +60,6 @@ int main(void)
         cmocka_unit_test(v_and_sample_work_where_no_signal_is_left),
         cmocka_unit_test(v_keeps_its_digits_where_almost_no_signal_is_left),
         cmocka_unit_test(the_v_target_is_alpha_epsilon_minus_sigma_x0),
-        cmocka_unit_test(heads_have_the_names_of_the_config),
     };
     return cmocka_run_group_tests_name("prediction", tests, NULL, NULL);
 }

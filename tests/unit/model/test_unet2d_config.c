@@ -142,7 +142,9 @@ static const struct change CHANGES[] = {
     {"in_channels", "65537", "in_channels"},
     {"in_channels", "\"3\"", "in_channels"},
     {"sample_size", "8", NULL},
-    {"sample_size", "null", "sample_size|denoised.json"},
+    {"sample_size", "null",
+     "sample_size is null in config.json: say what size it was trained at in denoised.json, "
+     "{\"sample_size\":32}"},
     {"sample_size", NULL, "sample_size|denoised.json"},
     {"sample_size", "10", "sample_size|divisible by 4"},
     {"sample_size", "[8,10]", "sample_size|8x10"},
