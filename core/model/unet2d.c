@@ -67,6 +67,13 @@ static bool unet2d_open(struct model *model, struct folder *folder, const struct
     if (!prepare(unet, folder, backend->kernels, error))
         return false;
     describe(model, &unet->config);
+    if (unet->config.time_kind == TIME_LEARNED &&
+        unet->config.time_rows < model->schedule.config.timesteps)
+        folder_warn(folder,
+                    "%s: num_train_timesteps is %zu, but the scheduler counts %zu: the last "
+                    "timestep that was learned stands for all after it",
+                    folder_config_path(folder), unet->config.time_rows,
+                    model->schedule.config.timesteps);
     model->weight_bytes = unet->arena.size;
     tensor_list_finish(&unet->tensors);
     return true;
@@ -78,8 +85,8 @@ static size_t unet2d_workspace_bytes(const struct model *model, unsigned threads
     return network_workspace_bytes(&unet->network, threads);
 }
 
-/* Places as the network takes them, some at a time, because nothing is allocated here; the number
- * is a multiple of any number of threads that divides it, so few batches end in a rest. */
+/* Places as the network takes them, some at a time, because nothing is allocated here; so many that
+ * the wait for the last of them weighs little. */
 enum { PLACES_AT_ONCE = 256 };
 
 static void unet2d_evaluate(const struct model *model, const struct place *places, size_t count,

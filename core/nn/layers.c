@@ -11,7 +11,8 @@ enum {
     BLOCK_ROWS_MIN = 32,     /* fewer waste the product's start-up */
     ROWS_WORTH_CUTTING = 64, /* up to here columns are cut */
     BLOCK_COLUMNS = 128,     /* and this is a block of them */
-    VECTOR_WORK = 1 << 19,   /* of one row: OpenBLAS's small kernels end at 10^6 */
+    VECTOR_WORK = 1 << 19,   /* multiply-adds of a part where there is one row */
+    VECTOR_STEP = 64,        /* whose columns are a multiple of this */
     SMALL_WORK = 1 << 19     /* multiply-adds that are not worth a second part */
 };
 
@@ -39,7 +40,8 @@ static struct cut cut_product(size_t rows, size_t columns, size_t depth, bool co
     struct cut cut = {.rows = rows, .columns = columns};
     size_t blocks_min = rows * columns * depth < SMALL_WORK ? 1 : 2;
     if (rows == 1) {
-        size_t limit = depth < VECTOR_WORK / 16 ? VECTOR_WORK / depth : 16;
+        size_t limit = VECTOR_WORK / depth / VECTOR_STEP * VECTOR_STEP;
+        limit = limit < VECTOR_STEP ? VECTOR_STEP : limit;
         cut.columns = columns < limit ? columns : limit;
     } else if (rows > ROWS_WORTH_CUTTING) {
         size_t limit = copied ? BLOCK_FLOATS / depth : BLOCK_ROWS_MAX;

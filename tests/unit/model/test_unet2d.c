@@ -3,6 +3,7 @@
 #include "tests/support/test.h"
 
 #include "core/base/arena.h"
+#include "core/model/folder_open.h"
 #include "core/model/model.h"
 #include "core/model/unet2d.h"
 #include "core/nn/embedding.h"
@@ -13,6 +14,7 @@
 #include "tests/support/numbers.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -257,6 +259,61 @@ static void a_folder_is_evaluated_as_the_family_says(void **state)
     scratch_finish(&scratch);
 }
 
+/* A weights file with all that the config in the folder "m" asks for. */
+static void write_weights(const struct scratch *scratch)
+{
+    static char names[200][TENSOR_NAME_MAX + 40];
+    const char *list[201] = {NULL};
+    struct unet2d unet = {0};
+    struct error error;
+    struct folder *folder = folder_open(scratch_path(scratch, "m"), &error);
+    if (folder == NULL || !unet2d_config_read(folder, &unet.config, &error) ||
+        !unet2d_build(&unet, backend_find("portable")->kernels, "config.json", &error))
+        fail_msg("%s", error.text);
+    assert_true(unet.tensors.tensor_count <= 200);
+    for (size_t i = 0; i < unet.tensors.tensor_count; i++) {
+        const struct expected_tensor *tensor = &unet.tensors.tensors[i];
+        int used = snprintf(names[i], sizeof names[i], "%s", tensor->name);
+        for (size_t k = 0; k < tensor->shape.rank; k++)
+            used += snprintf(names[i] + used, sizeof names[i] - (size_t)used, "%c%zu",
+                             k == 0 ? ':' : ',', tensor->shape.size[k]);
+        list[i] = names[i];
+    }
+    scratch_weights(scratch, "m/diffusion_pytorch_model.safetensors", list);
+    unet2d_finish(&unet);
+    folder_close(folder);
+}
+
+static void a_short_table_of_times_is_warned_of(void **state)
+{
+    (void)state;
+    struct scratch scratch;
+    struct error error;
+    scratch_init(&scratch);
+    for (int timesteps = 50; timesteps <= 51; timesteps++) {
+        char schedule[100];
+        snprintf(schedule, sizeof schedule,
+                 "{\"_class_name\":\"DDPMScheduler\",\"num_train_timesteps\":%d}", timesteps);
+        scratch_text(&scratch, "m/scheduler_config.json", schedule);
+        scratch_text(&scratch, "m/config.json",
+                     "{\"_class_name\":\"UNet2DModel\",\"sample_size\":4,"
+                     "\"block_out_channels\":[4],\"norm_num_groups\":2,\"layers_per_block\":1,"
+                     "\"down_block_types\":[\"AttnDownBlock2D\"],\"attention_head_dim\":4,"
+                     "\"up_block_types\":[\"UpBlock2D\"],\"time_embedding_type\":\"learned\","
+                     "\"num_train_timesteps\":50}");
+        write_weights(&scratch);
+        struct model *model =
+            model_open(scratch_path(&scratch, "m"), backend_find("portable"), &error);
+        if (model == NULL)
+            fail_msg("%s", error.text);
+        assert_int_equal(model->warning_count, timesteps == 51);
+        if (timesteps == 51)
+            assert_non_null(strstr(model->warnings[0], "num_train_timesteps is 50"));
+        model_close(model);
+    }
+    scratch_finish(&scratch);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -271,6 +328,7 @@ int main(void)
         cmocka_unit_test(both_portable_builds_give_the_same_bits),
         cmocka_unit_test(backends_agree),
         cmocka_unit_test(a_folder_is_evaluated_as_the_family_says),
+        cmocka_unit_test(a_short_table_of_times_is_warned_of),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
