@@ -81,7 +81,7 @@ class Loading(unittest.TestCase):
     def setUpClass(cls):
         cls.models = pathlib.Path(tempfile.mkdtemp(prefix="denoised-many-"))
         cls.addClassCleanup(shutil.rmtree, cls.models)
-        for i in range(200):
+        for i in range(50):
             daemon.write_mixture(cls.models / ("m%d" % i))
 
     def answers(self, server):
