@@ -47,7 +47,7 @@ static const struct setting SETTINGS[] = {
      "points in one request", false},
     {"max-result-bytes", SETTING_WHOLE, FIELD(max_result_bytes), "268435456", 65536, 64 * GIB, NULL,
      "BYTES", "memory of one request's results and answer", false},
-    {"max-request-seconds", SETTING_NUMBER, FIELD(max_request_seconds), "600", 0.001, 1e6, NULL,
+    {"max-request-seconds", SETTING_NUMBER, FIELD(max_request_seconds), "3600", 0.001, 1e6, NULL,
      "SECONDS", "predicted work of one request", false},
     {"max-queue-requests", SETTING_WHOLE, FIELD(max_queue_requests), "1024", 1, 65536, NULL, "N",
      "requests that wait or run; one more is answered 429", false},

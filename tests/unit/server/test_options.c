@@ -68,7 +68,7 @@ static void nothing_given_leaves_the_defaults_of_the_table(void **state)
     assert_string_equal(options.listen, "127.0.0.1:8080");
     assert_int_equal(options.max_queue_requests, 1024);
     assert_int_equal(options.connections, 1000);
-    assert_true(options.max_request_seconds == 600 && options.drain_delay == 5);
+    assert_true(options.max_request_seconds == 3600 && options.drain_delay == 5);
     assert_true(options.abort_on_disconnect);
     assert_false(options.insecure);
     assert_null(options.models);
