@@ -304,8 +304,10 @@ static void a_short_table_of_times_is_warned_of(void **state)
         write_weights(&scratch);
         struct model *model =
             model_open(scratch_path(&scratch, "m"), backend_find("portable"), &error);
-        if (model == NULL)
+        if (model == NULL) {
             fail_msg("%s", error.text);
+            return;
+        }
         assert_int_equal(model->warning_count, timesteps == 51);
         if (timesteps == 51)
             assert_non_null(strstr(model->warnings[0], "num_train_timesteps is 50"));
