@@ -2,6 +2,7 @@
 #include "server/options.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define HELP_COLUMN 34
 
@@ -16,7 +17,7 @@ void options_help(struct buffer *out)
                        setting->argument != NULL ? " " : "",
                        setting->argument != NULL ? setting->argument : "");
         buffer_printf(out, "%-*s%s", HELP_COLUMN, flag, setting->help);
-        if (setting->fallback != NULL && setting->type != SETTING_SWITCH)
+        if (setting->fallback != NULL && strcmp(setting->fallback, "false") != 0)
             buffer_printf(out, " [%s]", setting->fallback);
         buffer_text(out, "\n");
     }
