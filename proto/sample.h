@@ -41,6 +41,9 @@ struct sample *sample_of(struct request *request);
 /* For the log: never NULL; the tag is "" when none was given. */
 const char *sample_tag(const struct sample *sample);
 
+/* Likewise: a sentence about a request that is answered but cannot be meant so, or NULL. */
+const char *sample_warning(const struct sample *sample);
+
 /* After engine_collect: the answer, 200 or the problem that the request's error stands for. */
 struct answer *sample_answer(struct sample *sample);
 

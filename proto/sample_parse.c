@@ -66,6 +66,11 @@ const char *sample_tag(const struct sample *sample)
     return sample->tag == NULL ? "" : sample->tag;
 }
 
+const char *sample_warning(const struct sample *sample)
+{
+    return sample->plan->warning;
+}
+
 void sample_destroy(struct sample *sample)
 {
     if (sample == NULL)

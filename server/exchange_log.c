@@ -18,6 +18,8 @@ static void log_sample(struct log_line *line, const struct exchange *exchange)
     log_number(line, "n", (double)sample_request(exchange->sample)->n);
     if (sample_tag(sample)[0] != '\0')
         log_text(line, "tag", sample_tag(sample));
+    if (sample_warning(sample) != NULL)
+        log_text(line, "warning", sample_warning(sample));
 }
 
 void exchange_log(const struct exchange *exchange, bool is_complete)

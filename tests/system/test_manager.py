@@ -91,6 +91,7 @@ class Log(unittest.TestCase):
         self.assertEqual((last["method"], last["path"], last["status"]), ("POST", "/sample", 200))
         self.assertEqual(last["tag"], "\u00e9\u4e2d\"\\")
         self.assertEqual(last["model"], "mix")
+        self.assertIn("the answer is noise", last["warning"])
 
     def test_nobody_reading_the_log_blocks_nothing(self):
         reading, writing = os.pipe()

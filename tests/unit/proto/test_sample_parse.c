@@ -55,6 +55,15 @@ static void an_empty_object_takes_the_defaults(void **state)
     assert_ptr_equal(sample_of(sample_request(try.sample)), try.sample);
 }
 
+static void what_cannot_be_meant_is_warned_of(void **state)
+{
+    (void)state;
+    (void)taken("{\"steps\":2}");
+    assert_null(sample_warning(try.sample));
+    (void)taken("{\"steps\":1}");
+    assert_non_null(strstr(sample_warning(try.sample), "the answer is noise"));
+}
+
 static void numbers_out_of_range_or_of_another_type_are_refused(void **state)
 {
     static const struct refusal rows[] = {
@@ -465,6 +474,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_object_takes_the_defaults),
+        cmocka_unit_test(what_cannot_be_meant_is_warned_of),
         cmocka_unit_test(numbers_out_of_range_or_of_another_type_are_refused),
         cmocka_unit_test(names_and_texts_are_checked),
         cmocka_unit_test(a_tag_has_at_most_128_characters),
