@@ -101,8 +101,7 @@ MUST_CHECK bool schedule_check_steps(const struct schedule *schedule, size_t n,
                                      struct error *error);
 
 /* The n timesteps of DDPM, DDIM and PNDM, descending, exactly n of them, as NumPy rounds them in
- * diffusers (samplers: half to even, trailing rint(T + i d)). 1 <= n <= T. Entries may be out of
- * 0..T-1 when steps_offset pushes them: INVALID then. */
+ * diffusers (halves to even). 1 <= n <= T. INVALID too when steps_offset pushes one past T-1. */
 MUST_CHECK bool schedule_timesteps(const struct schedule *schedule, enum spacing spacing, size_t n,
                                    int *timesteps, struct error *error);
 

@@ -1,5 +1,5 @@
 /* The family GaussianMixture: the exact answer for a mixture of isotropic normal distributions,
- * our own (models.md 6.2). In double; x is widened, the answer rounded once. */
+ * our own, for tests of samplers. In double; x is widened, the answer rounded once. */
 #include "core/base/arena.h"
 #include "core/base/math.h"
 #include "core/model/folder.h"

@@ -1,4 +1,5 @@
-/* The family PointMLP: a small network for points of few dimensions, our own (models.md 6.1).
+/* The family PointMLP: a small network for points of few dimensions, our own: linear layers
+ * over the point, an embedding of the time and, with classes, one of the label.
  *
  * Eight places are evaluated at a time, in one matrix of eight rows, the last ones zero where
  * places run out. In a product of that fixed shape no row depends on its place or on its

@@ -1,4 +1,5 @@
-/* safetensors.h - a strict reader of safetensors files (models.md 4.1, 4.2 rules, all of them).
+/* safetensors.h - a strict reader of safetensors files: every check of the format's own reader
+ * (safetensors/src/tensor.rs), and tighter limits.
  *
  * The header is checked whole before anything is read; tensors are then read into the caller's
  * memory, never mapped. One owner, one thread. */

@@ -22,7 +22,8 @@ static void describe(struct model *model, const struct unet2d_config *config)
     if (config->class_kind == CLASS_TABLE)
         input->count = config->class_count;
     else if (config->class_kind == CLASS_TIMESTEP)
-        input->count = MODEL_CLASS_MAX + 1;
+        input->count =
+            config->time_kind == TIME_LEARNED ? config->time_rows : (size_t)MODEL_CLASS_MAX + 1;
 }
 
 /* No tensor vouches for sample_size: a number too many would end the daemon, or keep it busy for

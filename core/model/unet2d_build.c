@@ -1,5 +1,5 @@
-/* From a configuration to operations and expected tensors; models.md names no steps that are not
- * here: diffusers' UNet2DModel.forward, block by block. */
+/* From a configuration to operations and expected tensors: diffusers' UNet2DModel.forward, block by
+ * block. */
 #include "core/model/unet2d_parts.h"
 
 #include <assert.h>

@@ -33,7 +33,8 @@ void scratch_weights(const struct scratch *scratch, const char *name, const char
 /* Models in folders of these names, ready to be loaded; change a file to break one. */
 void scratch_mixture(const struct scratch *scratch, const char *name); /* 2 components, D = 2 */
 void scratch_points(const struct scratch *scratch, const char *name);  /* PointMLP, 3 classes */
-void scratch_image(const struct scratch *scratch, const char *name);   /* UNet2DModel, 8x8 grey */
+extern const char *const scratch_image_tensors[]; /* of scratch_image, NULL-terminated */
+void scratch_image(const struct scratch *scratch, const char *name); /* UNet2DModel, 8x8 grey */
 
 /* The text of `error` holds every word of the list, parted by '|'. */
 void assert_error_says(const struct error *error, const char *words);

@@ -107,6 +107,35 @@ static void a_picture_too_large_for_the_machine_is_refused(void **state)
     assert_refused("image", "unet/config.json: sample_size 4096x4096|MiB of working memory");
 }
 
+/* diffusers' IndexError, where a label is embedded as a time and times are rows of a table. */
+static void labels_embedded_as_times_end_with_the_table_of_times(void **state)
+{
+    static const char *const more[] = {
+        "time_proj.weight:7,4", "class_embedding.linear_1.weight:16,4",
+        "class_embedding.linear_1.bias:16", "class_embedding.linear_2.weight:16,16",
+        "class_embedding.linear_2.bias:16"};
+    const char *tensors[64] = {0};
+    struct model *model;
+    size_t count = 0;
+
+    (void)state;
+    for (; scratch_image_tensors[count] != NULL; count++)
+        tensors[count] = scratch_image_tensors[count];
+    memcpy(tensors + count, more, sizeof(more));
+    scratch_image(&scratch, "image");
+    scratch_weights(&scratch, "image/unet/diffusion_pytorch_model.safetensors", tensors);
+    scratch_text(&scratch, "image/unet/config.json",
+                 "{\"_class_name\":\"UNet2DModel\",\"sample_size\":8,\"in_channels\":1,"
+                 "\"out_channels\":1,\"block_out_channels\":[4],\"layers_per_block\":1,"
+                 "\"down_block_types\":[\"DownBlock2D\"],\"up_block_types\":[\"UpBlock2D\"],"
+                 "\"mid_block_type\":null,\"norm_num_groups\":2,\"attention_head_dim\":2,"
+                 "\"time_embedding_type\":\"learned\",\"num_train_timesteps\":7,"
+                 "\"class_embed_type\":\"timestep\"}");
+    model = opened("image");
+    assert_int_equal(model->class_input.count, 7);
+    model_close(model);
+}
+
 static void few_timesteps_are_the_default_steps(void **state)
 {
     struct model *model;
@@ -349,6 +378,7 @@ int main(void)
         model_test(points_are_loaded_with_their_card),
         model_test(an_image_model_is_loaded),
         model_test(a_picture_too_large_for_the_machine_is_refused),
+        model_test(labels_embedded_as_times_end_with_the_table_of_times),
         model_test(few_timesteps_are_the_default_steps),
         model_test(what_is_doubtful_is_warned_of),
         model_test(a_folder_needs_a_good_name),
