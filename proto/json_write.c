@@ -1,5 +1,6 @@
 #include "proto/json_write.h"
 
+#include "core/base/utf8.h"
 #include "proto/text.h"
 
 #include <assert.h>
@@ -43,7 +44,7 @@ static void append_escaped(struct buffer *out, uint32_t character)
     } else {
         if (character == '"' || character == '\\')
             bytes[length++] = '\\';
-        length += text_put(character, bytes + length);
+        length += utf8_put(character, bytes + length);
     }
     buffer_append(out, bytes, length);
 }

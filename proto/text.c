@@ -1,5 +1,7 @@
 #include "proto/text.h"
 
+#include "core/base/utf8.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -45,30 +47,6 @@ uint32_t text_next(const char **cursor)
     return character;
 }
 
-size_t text_put(uint32_t character, char out[4])
-{
-    if (character < 0x80) {
-        out[0] = (char)character;
-        return 1;
-    }
-    if (character < 0x800) {
-        out[0] = (char)(0xC0 | character >> 6);
-        out[1] = (char)(0x80 | (character & 0x3F));
-        return 2;
-    }
-    if (character < 0x10000) {
-        out[0] = (char)(0xE0 | character >> 12);
-        out[1] = (char)(0x80 | (character >> 6 & 0x3F));
-        out[2] = (char)(0x80 | (character & 0x3F));
-        return 3;
-    }
-    out[0] = (char)(0xF0 | character >> 18);
-    out[1] = (char)(0x80 | (character >> 12 & 0x3F));
-    out[2] = (char)(0x80 | (character >> 6 & 0x3F));
-    out[3] = (char)(0x80 | (character & 0x3F));
-    return 4;
-}
-
 bool text_printable(uint32_t character)
 {
     /* Unicode 15: categories Cc, Cf, Zl, Zp, Co and the noncharacters. */
@@ -97,7 +75,7 @@ void text_clean(const char *text, char *out, size_t size)
     char bytes[4];
 
     while ((character = text_next(&text)) != 0) {
-        length = text_put(text_printable(character) ? character : TEXT_REPLACEMENT, bytes);
+        length = utf8_put(text_printable(character) ? character : TEXT_REPLACEMENT, bytes);
         if (used + length >= size)
             break;
         memcpy(out + used, bytes, length);

@@ -14,9 +14,6 @@
  * character of its own, TEXT_REPLACEMENT. */
 uint32_t text_next(const char **cursor);
 
-/* Writes the character's UTF-8 (1..4 bytes, no NUL) and says how many. */
-size_t text_put(uint32_t character, char out[4]);
-
 /* False for what shows nothing or changes how its neighbours look: controls, separators of lines,
  * bidirectional and other format characters, private use, noncharacters. */
 bool text_printable(uint32_t character);

@@ -1,5 +1,7 @@
 #include "core/model/header_text.h"
 
+#include "core/base/utf8.h"
+
 #include <string.h>
 
 static void skip_space(struct header_text *text)
@@ -32,21 +34,11 @@ static void put(struct output *output, unsigned byte)
 
 static void put_character(struct output *output, uint32_t code)
 {
-    if (code < 0x80) {
-        put(output, code);
-    } else if (code < 0x800) {
-        put(output, 0xC0 | code >> 6);
-        put(output, 0x80 | (code & 0x3F));
-    } else if (code < 0x10000) {
-        put(output, 0xE0 | code >> 12);
-        put(output, 0x80 | (code >> 6 & 0x3F));
-        put(output, 0x80 | (code & 0x3F));
-    } else {
-        put(output, 0xF0 | code >> 18);
-        put(output, 0x80 | (code >> 12 & 0x3F));
-        put(output, 0x80 | (code >> 6 & 0x3F));
-        put(output, 0x80 | (code & 0x3F));
-    }
+    char bytes[4];
+    const size_t length = utf8_put(code, bytes);
+
+    for (size_t i = 0; i < length; i++)
+        put(output, (unsigned char)bytes[i]);
 }
 
 static uint32_t four_digits(struct header_text *text)

@@ -1,6 +1,7 @@
 /* Text from outside is read as UTF-8, cleaned and compared. */
 #include "tests/support/test.h"
 
+#include "core/base/utf8.h"
 #include "proto/text.h"
 
 #include <string.h>
@@ -13,7 +14,7 @@ static void characters_go_in_and_out(void **state)
     for (size_t i = 0; i < sizeof characters / sizeof characters[0]; i++) {
         char bytes[5] = "";
         const char *cursor = bytes;
-        const size_t length = text_put(characters[i], bytes);
+        const size_t length = utf8_put(characters[i], bytes);
 
         assert_int_equal(text_next(&cursor), characters[i]);
         assert_int_equal(cursor - bytes, length);
