@@ -256,6 +256,13 @@ static void the_number_of_keys_is_limited(void **state)
     free(bad);
 }
 
+/* FNV-1a of 32 bits gives both words of a pair one hash. */
+static void keys_of_one_hash_are_not_taken_for_one_key(void **state)
+{
+    (void)state;
+    assert_good("{\"costarring\":1,\"liquid\":2,\"declinate\":3,\"macallums\":4}");
+}
+
 static void duplicates_are_found_among_very_many_keys(void **state)
 {
     static const size_t places[] = {0, 1, 63, 64, 65, 9999};
@@ -334,6 +341,7 @@ int main(void)
         cmocka_unit_test(strings_hold_unicode_other_than_nul),
         cmocka_unit_test(keys_are_compared_decoded),
         cmocka_unit_test(each_limit_holds_exactly),
+        cmocka_unit_test(keys_of_one_hash_are_not_taken_for_one_key),
         cmocka_unit_test(the_number_of_keys_is_limited),
         cmocka_unit_test(duplicates_are_found_among_very_many_keys),
         cmocka_unit_test(many_keys_on_many_levels_need_memory_only),

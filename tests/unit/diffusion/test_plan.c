@@ -255,12 +255,38 @@ static void ddim_runs_on_a_model_that_predicts_its_variance(void **state)
     schedule_finish(&fixture.schedule);
 }
 
+/* diffusers keeps the variance, and so its logarithm, from nothing: 1e-20. */
+static void a_last_step_above_zero_adds_next_to_no_noise(void **state)
+{
+    struct schedule_config config = schedule_config_default();
+    struct fixture fixture;
+    struct plan *plan;
+
+    (void)state;
+    config.spacing = SPACING_TRAILING;
+    set_up(&fixture, &config, "ddpm");
+    plan = chain_plan(&fixture.request);
+    assert_true(plan->step[9].draws && plan->step[9].model_time == 99.0);
+    assert_true(fabs(plan->step[9].coefficient[3] - 1e-10) < 1e-20);
+    plan_destroy(plan);
+    schedule_finish(&fixture.schedule);
+    config.variance_type = VARIANCE_LEARNED_RANGE;
+    set_up(&fixture, &config, "ddpm");
+    fixture.request.output_dim = 4;
+    plan = chain_plan(&fixture.request);
+    assert_true(isfinite(plan->step[9].coefficient[3]));
+    assert_true(isfinite(plan->step[9].coefficient[4]));
+    plan_destroy(plan);
+    schedule_finish(&fixture.schedule);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_sampler_is_found_by_its_name_and_runs_on_a_table),
         cmocka_unit_test(options_that_are_not_given_take_the_models_default),
         cmocka_unit_test(ddpm_goes_to_the_next_timestep_and_draws_until_zero),
+        cmocka_unit_test(a_last_step_above_zero_adds_next_to_no_noise),
         cmocka_unit_test(ddim_targets_t_minus_a_stride_whatever_the_spacing),
         cmocka_unit_test(ddim_ends_at_one_or_at_the_first_timestep),
         cmocka_unit_test(unknown_samplers_and_options_of_others_are_refused),

@@ -305,6 +305,8 @@ static void shards_are_one_set_of_tensors(void **state)
     write_shards(one, two);
     scratch_weights(&scratch, SHARD("2"), (const char *const[]){"a:1", "b:4", NULL});
     assert_weights_refused("\"a\"|twice");
+    write_shards(two, one);
+    assert_weights_refused("\"a\" of the index is missing");
     write_shards(one, two);
     scratch_remove(&scratch, SHARD("2"));
     assert_weights_refused("00002-of-00002|missing");

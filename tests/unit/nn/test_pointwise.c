@@ -209,6 +209,24 @@ static const struct norm_shape SHAPES[] = {
     {24, 24, 120, 3, 1e-5, ACTIVATION_RELU}, /* several parts */
 };
 
+/* Where all numbers are one large number, rounding may make the variance negative. */
+static void group_norm_of_equal_numbers_is_a_number(void **state)
+{
+    (void)state;
+    for (size_t b = 0; b < build_count(); b++)
+        for (size_t k = 0; k < 50; k++) {
+            struct norm norm = {.shape = {5, 7, 6, 2, 1e-5, ACTIVATION_NONE}};
+            norm_init(&norm, 0);
+            for (size_t i = 0; i < norm.pixels * norm.call.in_ld; i++)
+                norm.in[i] = 1e12f + 3.7e10f * (float)k;
+            norm_run(&BUILDS[b]->norm, &norm);
+            for (size_t p = 0; p < norm.pixels; p++)
+                for (size_t c = 0; c < norm.shape.channels; c++)
+                    assert_true(isfinite(norm.out[p * norm.call.out_ld + c]));
+            norm_finish(&norm);
+        }
+}
+
 static void group_norm_is_right_with_and_without_modulation(void **state)
 {
     (void)state;
@@ -280,6 +298,7 @@ int main(void)
         cmocka_unit_test(activations_stay_finite_far_out),
         cmocka_unit_test(activations_keep_what_is_not_a_number),
         cmocka_unit_test(softmax_rows_are_shares),
+        cmocka_unit_test(group_norm_of_equal_numbers_is_a_number),
         cmocka_unit_test(group_norm_is_right_with_and_without_modulation),
         cmocka_unit_test(a_large_mean_does_not_eat_the_variance),
         cmocka_unit_test(both_builds_give_the_same_bits),
