@@ -353,6 +353,8 @@ static void a_model_is_found_by_name_and_pin(void **state)
     }
     assert_string_equal(taken("{\"model\":\"grey@sha256:001122334455\"}")->model->name, "grey");
     assert_string_equal(taken("{\"model\":\"grey@sha256:" FAKE_DIGEST "\"}")->model->name, "grey");
+    assert_string_equal(taken("{\"model\":\"grey@sha256:00112233445566778899AABB\"}")->model->name,
+                        "grey");
     assert_null(sample_try_parse(&try, "{\"model\":\"grey@sha256:001122334456\"}", NULL));
     assert_int_equal(try.problem.code, PROBLEM_MODEL_NOT_FOUND);
     assert_non_null(strstr(try.problem.detail, "sha256:" FAKE_DIGEST));

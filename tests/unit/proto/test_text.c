@@ -41,8 +41,9 @@ static void a_byte_that_is_no_utf8_is_replaced_alone(void **state)
 
 static void what_does_not_show_is_not_printable(void **state)
 {
-    static const uint32_t hidden[] = {0,      0x1B,   0x7F,   0x85,   0xAD,   0x200B,  0x202E,
-                                      0x2066, 0x2028, 0xFEFF, 0xE000, 0xFFFF, 0x1FFFE, 0x10FFFD};
+    static const uint32_t hidden[] = {0,      0x1B,   0x7F,   0x85,    0xAD,
+                                      0x200B, 0x200F, 0x202E, 0x2066,  0x2028,
+                                      0xFEFF, 0xE000, 0xFFFF, 0x1FFFE, 0x10FFFD};
     static const uint32_t shown[] = {' ', '~', 0xA0, 0xE9, 0x4E2D, 0xFFFD, 0x1F388};
 
     (void)state;
