@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -135,11 +136,16 @@ static void describe(struct listener *listener)
     }
 }
 
-/* Nobody answers behind the path: its daemon died without removing it. */
+/* Nobody answers behind the path: its daemon died without removing it. A file that is no socket
+ * refuses connections too, but is not ours to remove. */
 static void remove_dead_socket(const union any_address *address)
 {
-    const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat status;
+    int descriptor;
 
+    if (lstat(address->local.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
+        return;
+    descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0)
         return;
     if (connect(descriptor, &address->any, sizeof address->local) != 0 && errno == ECONNREFUSED)

@@ -2,7 +2,10 @@
 
 #include "server/listen.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void addresses_are_read_and_loopback_is_known(void **state)
 {
@@ -62,11 +65,29 @@ static void port_0_becomes_a_number_and_a_taken_port_is_named(void **state)
     listen_close(&listener);
 }
 
+static void file_that_is_no_socket_is_not_removed(void **state)
+{
+    char path[] = "/tmp/denoised-listen-XXXXXX", address[64];
+    const int file = mkstemp(path);
+    struct listener listener;
+    struct error error;
+
+    (void)state;
+    assert_true(file >= 0);
+    (void)snprintf(address, sizeof address, "unix:%s", path);
+    assert_false(listen_open(&listener, address, &error));
+    assert_non_null(strstr(error.text, path));
+    assert_int_equal(access(path, F_OK), 0);
+    (void)close(file);
+    (void)unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_read_and_loopback_is_known),
         cmocka_unit_test(port_0_becomes_a_number_and_a_taken_port_is_named),
+        cmocka_unit_test(file_that_is_no_socket_is_not_removed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
