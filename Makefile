@@ -26,7 +26,7 @@ SANITIZE := $(if $(SAN),-O1 -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omi
 FLAGS  := -std=c11 -D_GNU_SOURCE -I. -isystem /usr/include/x86_64-linux-gnu/openblas-pthread -MMD -MP \
           -pthread -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN)
 LINK   := -pthread -L$(BLAS) -Wl,-rpath,$(BLAS) $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
-LDLIBS := -lmicrohttpd -luv -lcjson -lopenblas -lnettle -lz -lm
+LDLIBS := -lmicrohttpd -luv -lcjson -lopenblas -lnettle -lpng -lz -lm
 
 # Compiled twice, for the baseline and with FMA instructions: one source, the same bits.
 TWICE := core/nn/gemm_portable.c core/nn/pointwise.c core/base/rng_normal.c

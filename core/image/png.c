@@ -1,5 +1,6 @@
 #include "core/image/png.h"
 
+#include "core/image/png_chunk.h"
 #include "core/image/png_deflate.h"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include <stb/stb_image_write.h>
 
 #define SIDE_MAX    8192
-#define TEXT_OFFSET 33 /* after the signature (8) and IHDR (25): before the pixels */
+#define TEXT_OFFSET (PNG_SIGNATURE_SIZE + PNG_HEADER_SIZE) /* before the pixels */
 #define ZLIB_LEVEL  6
 #define STB_VERSION "1.16"
 
@@ -28,30 +29,17 @@ const char *png_encoder(void)
     return "stb " STB_VERSION " zlib " ZLIB_VERSION;
 }
 
-static void append_word(struct buffer *out, size_t value)
-{
-    const uint8_t word[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
-                             (uint8_t)value};
-
-    buffer_append(out, word, sizeof word);
-}
-
 /* iTXt: keyword NUL, compression flag and method 0, no language, no translated keyword, text
- * (PNG specification 11.3.4.5). The CRC is over type and data. */
+ * (PNG specification 11.3.4.5). */
 static void append_text(struct buffer *out, const struct png_text *text)
 {
     static const char empty[5] = {0};
-    const size_t keyword = strlen(text->keyword), length = keyword + 5 + strlen(text->text);
-    const size_t start = out->size;
+    const size_t chunk = png_chunk_begin(out, "iTXt");
 
-    append_word(out, length);
-    buffer_text(out, "iTXt");
-    buffer_append(out, text->keyword, keyword);
+    buffer_append(out, text->keyword, strlen(text->keyword));
     buffer_append(out, empty, sizeof empty);
     buffer_text(out, text->text);
-    if (!buffer_ok(out))
-        return;
-    append_word(out, crc32(0, out->data + start + 4, (uInt)(length + 4)));
+    png_chunk_end(out, chunk);
 }
 
 static bool picture_fits(const struct picture *picture, struct error *error)

@@ -9,7 +9,7 @@ ROOMS = {  # room -> rooms and libraries it may include
     "core/nn": {"core/nn", "core/base", "cblas.h", "openblas_config.h", "immintrin.h"},
     "core/diffusion": {"core/diffusion", "core/base"},
     "core/model": {"core/model", "core/nn", "core/diffusion", "core/base", "cjson"},
-    "core/image": {"core/image", "core/base", "stb", "zlib.h"},
+    "core/image": {"core/image", "core/base", "stb", "png.h", "zlib.h"},
     "core/engine": {"core/engine", "core/model", "core/diffusion", "core/nn", "core/base"},
     "proto": {"proto", "core/engine", "core/model", "core/diffusion", "core/nn", "core/image",
               "core/base", "cjson", "nettle", "zlib.h"},

@@ -89,6 +89,52 @@ static void a_grid_above_8192_a_side_is_refused(void **state)
     assert_int_equal(error.code, ERROR_INVALID);
 }
 
+static void every_byte_comes_back_from_its_x0(void **state)
+{
+    uint8_t pixels[256], back[256];
+    float x[256];
+
+    (void)state;
+    for (size_t i = 0; i < 256; i++)
+        pixels[i] = (uint8_t)i;
+    pixels_to_x0(pixels, 1, 16, 16, x);
+    assert_true(x[0] == -1.0f && x[255] == 1.0f && x[51] == -0.6f);
+    pixels_from_x0(x, 1, 16, 16, back);
+    assert_memory_equal(back, pixels, sizeof pixels);
+}
+
+static void channels_come_first_and_go_last_again(void **state)
+{
+    const float values[12] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+    const uint8_t pixels[6] = {0, 51, 255, 255, 0, 51};
+    float planes[12], back[12];
+
+    (void)state;
+    pixels_to_chw(values, 3, 2, 2, planes);
+    assert_true(planes[1] == 3.0f && planes[4] == 1.0f && planes[8] == 2.0f);
+    pixels_to_hwc(planes, 3, 2, 2, back);
+    assert_memory_equal(back, values, sizeof values);
+    pixels_to_x0(pixels, 3, 1, 2, planes);
+    assert_true(planes[0] == -1.0f && planes[1] == 1.0f && planes[2] == -0.6f);
+}
+
+static void a_part_is_put_where_it_belongs(void **state)
+{
+    uint8_t dots[4] = {1, 2, 3, 4};
+    const struct picture part = {2, 2, 1, dots};
+    static const uint8_t expected[12] = {0, 0, 0, 0, 0, 1, 2, 0, 0, 3, 4, 0};
+    struct picture sheet;
+    struct error error;
+
+    (void)state;
+    assert_true(picture_make(4, 3, 1, &sheet, &error));
+    picture_put(&sheet, 1, 1, &part);
+    assert_memory_equal(sheet.pixels, expected, sizeof expected);
+    free(sheet.pixels);
+    assert_false(picture_make(8193, 1, 1, &sheet, &error));
+    assert_int_equal(error.code, ERROR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +144,9 @@ int main(void)
         cmocka_unit_test(a_grid_is_as_square_as_can_be),
         cmocka_unit_test(a_grid_places_pictures_by_lines_and_leaves_the_rest_black),
         cmocka_unit_test(a_grid_above_8192_a_side_is_refused),
+        cmocka_unit_test(every_byte_comes_back_from_its_x0),
+        cmocka_unit_test(channels_come_first_and_go_last_again),
+        cmocka_unit_test(a_part_is_put_where_it_belongs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
