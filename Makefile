@@ -89,7 +89,9 @@ $(BUILD)/web.o: $(WEB)
 
 test: packages-test
 	+$(MAKE) --no-print-directory check
-check: $(BUILD)/denoised $(TESTS) $(BUILD)/golden
+TESTED := $(BUILD)/denoised $(TESTS) $(BUILD)/golden
+programs: $(TESTED) $(BUILD)/bench $(BUILD)/forward
+check: $(TESTED)
 	tests/run.py $(if $(SAN),--few-golden) $(BUILD) $(PARTS)
 golden: packages-build
 	+$(MAKE) --no-print-directory $(BUILD)/golden
@@ -129,7 +131,7 @@ packages-build packages-test packages-lint packages-fuzz packages-browser packag
 	@deploy/install-packages.sh $*
 clean:
 	rm -rf build denoised
-.PHONY: all test check golden demo browser bench bench-peers install fuzz fuzzers lint layers clean \
+.PHONY: all denoised programs test check golden demo browser bench bench-peers install fuzz fuzzers lint layers clean \
         packages-build packages-test packages-lint packages-fuzz packages-browser packages-bench
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

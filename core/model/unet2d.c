@@ -33,11 +33,11 @@ static bool check_memory(const struct unet2d *unet, const struct folder *folder,
 {
     const size_t pages = (size_t)sysconf(_SC_PHYS_PAGES), page = (size_t)sysconf(_SC_PAGESIZE);
     const size_t bytes = network_workspace_bytes(&unet->network, 1);
-    if (bytes <= pages * page / 4)
+    if (bytes <= pages * page / 2)
         return true;
     return error_set(error, ERROR_BAD_MODEL,
                      "%s: sample_size %zux%zu: one sample takes %zu MiB of working memory, more "
-                     "than a quarter of this machine's %zu MiB",
+                     "than half of this machine's %zu MiB",
                      folder_config_path(folder), unet->config.height, unet->config.width,
                      bytes >> 20, pages * page >> 20);
 }

@@ -53,10 +53,11 @@ ends_well()
     [ $code -eq 0 ] || { cat "$scratch/valgrind" "$scratch/log"; return 1; }
 }
 
-valgrind --quiet --leak-check=full --show-leak-kinds=definite,indirect,possible \
-    --errors-for-leak-kinds=definite,indirect,possible --error-exitcode=99 --log-file="$scratch/valgrind" \
-    "$binary" serve --model weights/exact-mixture --model weights/mixture --listen 127.0.0.1:0 \
-    --drain-delay 0 --max-request-seconds 1000000 --max-queue-seconds 1000000 \
+valgrind --quiet --log-file="$scratch/valgrind" --error-exitcode=99 --leak-check=full \
+    --show-leak-kinds=definite,indirect,possible --errors-for-leak-kinds=definite,indirect,possible \
+    "$binary" serve --listen 127.0.0.1:0 --drain-delay 0 --image-slots 1 \
+    --model weights/exact-mixture --model weights/mixture --model weights/faces \
+    --max-request-seconds 1000000 --max-queue-seconds 1000000 \
     >"$scratch/url" 2>"$scratch/log" &
 daemon=$!
 within 120 listens || { cat "$scratch/valgrind" "$scratch/log"; echo "0 passed, 1 failed"; exit 1; }
@@ -65,6 +66,7 @@ check "becomes ready" within 120 is_ready
 check "points as JSON" begins '{"id":' '{"model":"mixture","n":3,"steps":5,"seed":1}'
 check "points as a picture" is_png '{"model":"exact-mixture","n":20,"steps":5,"format":"png"}'
 check "points as an array" is_npy '{"model":"mixture","n":3,"sampler":"ddpm","steps":5,"format":"npy"}'
+check "a picture" is_png '{"model":"faces","class":"hat","guidance":2,"steps":1}'
 check "a fault with its field" answers 422 '{"model":"mixture","steps":0,"sede":1}'
 check "what is no JSON" answers 400 '{"model":'
 check "a model that is not there" answers 404 '{"model":"nobody"}'

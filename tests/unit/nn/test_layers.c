@@ -228,7 +228,7 @@ static void linear_layers_are_right_for_vectors_tiles_and_maps(void **state)
 static void attention_row(const struct attention_shape *shape, const float *in, size_t ld,
                           size_t head, size_t query, double *out)
 {
-    double scores[300], largest = -INFINITY, sum = 0;
+    double scores[300], largest = -(double)INFINITY, sum = 0;
     size_t inner = shape->heads * shape->head_dim, first = head * shape->head_dim;
     for (size_t t = 0; t < shape->tokens; t++) {
         scores[t] = 0;

@@ -16,7 +16,7 @@ static char *reasons(const struct health *health)
 
 static void daemon_that_loads_is_live_but_not_ready(void **state)
 {
-    struct health health = {0};
+    struct health health = {.engine = NULL};
     char *text;
 
     (void)state;
@@ -30,7 +30,7 @@ static void daemon_that_loads_is_live_but_not_ready(void **state)
 
 static void loop_that_has_not_gone_round_for_30_seconds_is_stalled(void **state)
 {
-    struct health health = {0};
+    struct health health = {.engine = NULL};
     char *text;
 
     (void)state;
