@@ -10,7 +10,8 @@
 static const char *const TYPE_NAMES[] = {[OPTION_NUMBER] = "number",
                                          [OPTION_INTEGER] = "integer",
                                          [OPTION_BOOL] = "boolean",
-                                         [OPTION_CHOICE] = "string"};
+                                         [OPTION_CHOICE] = "string",
+                                         [OPTION_LIST] = "array"};
 
 static void digest_json(const struct model *model, struct buffer *out)
 {
@@ -61,14 +62,14 @@ static void default_json(const struct model *model, struct buffer *out)
     json_close(out, '}');
 }
 
-/* Whether a plan of one step takes this value: a model may refuse some choices. */
+/* Whether a plan of the usual steps takes this value: a model may refuse some choices. */
 static bool plan_takes(const struct model *model, const struct sampler *sampler,
                        enum sampler_option option, size_t choice)
 {
     struct option_values options = {0};
-    const struct plan_request request = {.schedule = &model->schedule,
+    const struct plan_request request = {.process = &model->process,
                                          .sampler = sampler->name,
-                                         .steps = 1,
+                                         .steps = model_default_steps(model),
                                          .options = &options,
                                          .dim = model->shape.dim,
                                          .output_dim = model->shape.output_dim};
@@ -92,11 +93,15 @@ static void option_json(const struct model *model, const struct sampler *sampler
     json_string(out, description->name);
     json_key(out, "type");
     json_string(out, TYPE_NAMES[description->type]);
-    if (description->type == OPTION_NUMBER || description->type == OPTION_INTEGER) {
+    if (description->type != OPTION_CHOICE && description->type != OPTION_BOOL) {
         json_key(out, "min");
         json_number(out, description->minimum);
         json_key(out, "max");
         json_number(out, description->maximum);
+    }
+    if (description->is_nullable) {
+        json_key(out, "nullable");
+        json_bool(out, true);
     }
     if (description->type == OPTION_CHOICE) {
         json_key(out, "choices");
@@ -107,7 +112,8 @@ static void option_json(const struct model *model, const struct sampler *sampler
         json_close(out, ']');
     }
     json_key(out, "default");
-    sample_option_json(option, sampler->option_default(&model->schedule, option), out);
+    sample_option_json(option, sampler_option_default(sampler, &model->process, option),
+                       model->process.config.options.list[option], out);
     json_key(out, "help");
     json_string(out, description->help);
     json_close(out, '}');
@@ -116,11 +122,12 @@ static void option_json(const struct model *model, const struct sampler *sampler
 static void samplers_json(const struct model *model, struct buffer *out)
 {
     const struct sampler *sampler;
+    struct error error;
 
     json_key(out, "samplers");
     json_open(out, '[');
     for (size_t i = 0; (sampler = sampler_at(i)) != NULL; i++) {
-        if (sampler_refuses(sampler, &model->schedule) != NULL)
+        if (!sampler_runs_on(sampler, &model->process, &error))
             continue;
         json_open(out, '{');
         json_key(out, "name");
@@ -145,7 +152,7 @@ static void limits_json(const struct sample_limits *limits, const struct model *
     json_key(out, "n");
     json_integer(out, (int64_t)(model->shape.is_points ? limits->point_n : limits->image_n));
     json_key(out, "steps");
-    json_integer(out, (int64_t)model->schedule.config.timesteps);
+    json_integer(out, (int64_t)process_steps_limit(&model->process));
     json_key(out, "guidance");
     json_number(out, model->class_input.has_null ? GUIDANCE_MAX : 1.0);
     json_close(out, '}');

@@ -86,6 +86,7 @@ void problem_of_error(struct problem *problem, const struct error *error)
         {ERROR_CANCELLED, PROBLEM_DRAINING, "the daemon is stopping; ask again"},
         {ERROR_NO_MEMORY, PROBLEM_INTERNAL, "out of memory"},
         {ERROR_NONFINITE, PROBLEM_NONFINITE_OUTPUT, NULL},
+        {ERROR_NOT_CONVERGED, PROBLEM_NOT_CONVERGED, NULL},
     };
 
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++)

@@ -26,6 +26,7 @@
     X(UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type", "Unsupported media type")             \
     X(EXPECTATION_FAILED, 417, "expectation_failed", "Expectation failed")                         \
     X(INVALID_PARAMETER, 422, "invalid_parameter", "Invalid parameter")                            \
+    X(NOT_CONVERGED, 422, "not_converged", "Not converged")                                        \
     X(QUEUE_FULL, 429, "queue_full", "Queue full")                                                 \
     X(HEADERS_TOO_LARGE, 431, "headers_too_large", "Headers too large")                            \
     X(INTERNAL, 500, "internal", "Internal error")                                                 \

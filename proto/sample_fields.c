@@ -156,6 +156,7 @@ static void read_sampler(struct sample_reading *reading, const struct sample_fie
     const struct model *model = reading->fields.model;
     const char *names[SAMPLER_COUNT + 1];
     size_t count = 0, index;
+    struct error refusal;
 
     (void)field;
     if (value == NULL) {
@@ -164,9 +165,14 @@ static void read_sampler(struct sample_reading *reading, const struct sample_fie
         return;
     }
     for (size_t i = 0; sampler_at(i) != NULL; i++)
-        if (model == NULL || sampler_refuses(sampler_at(i), &model->schedule) == NULL)
+        if (model == NULL || sampler_runs_on(sampler_at(i), &model->process, &refusal))
             names[count++] = sampler_at(i)->name;
     names[count] = NULL;
+    if (model != NULL && cJSON_IsString(value) && sampler_find(value->valuestring) != NULL &&
+        !sampler_runs_on(sampler_find(value->valuestring), &model->process, &refusal)) {
+        problem_fault(reading->problem, "/sampler", "%s", refusal.text);
+        return;
+    }
     if (sample_choice(reading->problem, "/sampler", value, names, &index))
         reading->fields.sampler = sampler_find(names[index]);
 }
@@ -177,10 +183,11 @@ static void read_steps(struct sample_reading *reading, const struct sample_field
     const struct model *model = reading->fields.model;
     double steps;
 
+    reading->fields.has_steps = value != NULL;
     if (value == NULL)
         reading->fields.steps = model != NULL ? model_default_steps(model) : 0;
     else if (sample_integer(reading->problem, "/steps", value, field->minimum,
-                            (double)(model != NULL ? model->schedule.config.timesteps
+                            (double)(model != NULL ? process_steps_limit(&model->process)
                                                    : SCHEDULE_TIMESTEPS_MAX),
                             &steps))
         reading->fields.steps = (size_t)steps;
@@ -214,39 +221,11 @@ static void read_tag(struct sample_reading *reading, const struct sample_field *
         reading->fields.tag = value->valuestring;
 }
 
-static bool read_option_value(struct problem *problem, const char *pointer,
-                              const struct option_description *option, const struct cJSON *value,
-                              double *result)
-{
-    char got[GOT_SIZE];
-    size_t choice = 0;
-
-    switch (option->type) {
-    case OPTION_NUMBER:
-        return sample_number(problem, pointer, value, option->minimum, option->maximum, result);
-    case OPTION_INTEGER:
-        return sample_integer(problem, pointer, value, option->minimum, option->maximum, result);
-    case OPTION_CHOICE:
-        if (!sample_choice(problem, pointer, value, option->choices, &choice))
-            return false;
-        *result = (double)choice;
-        return true;
-    case OPTION_BOOL:
-        *result = cJSON_IsTrue(value) ? 1.0 : 0.0;
-        if (!cJSON_IsBool(value))
-            problem_fault(problem, pointer, "must be true or false, got %s",
-                          sample_got(value, got));
-        return cJSON_IsBool(value);
-    }
-    return false;
-}
-
 static void read_option(struct sample_reading *reading, enum sampler_option option,
                         const struct cJSON *value)
 {
     const struct option_description *description = option_describe(option);
     const struct sampler *sampler = reading->fields.sampler;
-    struct option_values *options = &reading->fields.options;
     char pointer[POINTER_SIZE];
 
     (void)snprintf(pointer, sizeof pointer, "/%s", description->name);
@@ -254,8 +233,7 @@ static void read_option(struct sample_reading *reading, enum sampler_option opti
         problem_fault(reading->problem, pointer, "'%s' is not an option of sampler '%s'",
                       description->name, sampler->name);
     else
-        options->given[option] = read_option_value(reading->problem, pointer, description, value,
-                                                   &options->value[option]);
+        sample_option_read(reading, option, pointer, value);
 }
 
 const struct sample_field SAMPLE_FIELDS[] = {
@@ -320,7 +298,10 @@ static const char *field_name(size_t index)
     if (index < SAMPLE_FIELD_COUNT)
         return SAMPLE_FIELDS[index].name;
     index -= SAMPLE_FIELD_COUNT;
-    return index < OPTION_COUNT ? option_describe((enum sampler_option)index)->name : NULL;
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (option_is_used((enum sampler_option)i) && index-- == 0)
+            return option_describe((enum sampler_option)i)->name;
+    return NULL;
 }
 
 /* The name is meant when at most two edits, and fewer than half its letters, lie between. */
@@ -384,7 +365,7 @@ void sample_fields_read(struct sample_reading *reading, const struct cJSON *body
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         value =
             cJSON_GetObjectItemCaseSensitive(body, option_describe((enum sampler_option)i)->name);
-        if (value != NULL)
+        if (value != NULL && option_is_used((enum sampler_option)i))
             read_option(reading, (enum sampler_option)i, value);
     }
     cJSON_ArrayForEach(value, body) read_unknown(reading, value->string);

@@ -28,7 +28,10 @@ struct sample_fields {
     double guidance;
     const struct sampler *sampler; /* NULL: the field has a fault */
     size_t steps;                  /* 0: the field has a fault */
+    bool has_steps;                /* else `steps` is the model's default */
     struct option_values options;
+    int lists[OPTION_LISTS][OPTION_LIST_MAX]; /* what lists of `options` point to */
+    size_t list_count;
     enum sample_format format;
     enum sample_encoding encoding;
     const char *tag; /* NULL: not given */
@@ -78,6 +81,10 @@ void sample_encoding_read(struct sample_reading *reading, const struct sample_fi
 #define FORMAT_NAMES 4
 void sample_formats(const struct model *model, const char *names[FORMAT_NAMES]);
 const char *sample_media_type(enum sample_format format);
+
+/* sample_option.c: one option's value into reading->fields.options, or a fault at `pointer`. */
+void sample_option_read(struct sample_reading *reading, enum sampler_option option,
+                        const char *pointer, const struct cJSON *value);
 
 /* sample_value.c: what a value is, for a fault ("\"4\"", "1.5", "an array"). */
 #define GOT_SIZE 96

@@ -28,7 +28,9 @@ void sample_model_json(const struct sample *sample, struct buffer *out);
 void sample_params_json(const struct sample *sample, struct buffer *out);
 void sample_class_json(const struct model *model, int32_t label, struct buffer *out);
 
-void sample_option_json(enum sampler_option option, double value, struct buffer *out);
+/* `list`: of an OPTION_LIST, or NULL for an empty one. */
+void sample_option_json(enum sampler_option option, double value, const int *list,
+                        struct buffer *out);
 
 /* The two texts of a PNG: the recipe as JSON, and as A1111 writes it. */
 void sample_recipe_json(const struct sample *sample, struct buffer *out);

@@ -3,6 +3,8 @@
 
 #include "proto/json_write.h"
 
+#include <math.h>
+
 void sample_model_json(const struct sample *sample, struct buffer *out)
 {
     const struct model *model = sample->request.model;
@@ -47,25 +49,37 @@ static void classes_json(const struct request *request, struct buffer *out)
     json_close(out, ']');
 }
 
-void sample_option_json(enum sampler_option option, double value, struct buffer *out)
+void sample_option_json(enum sampler_option option, double value, const int *list,
+                        struct buffer *out)
 {
     const struct option_description *description = option_describe(option);
 
-    if (description->type == OPTION_CHOICE)
+    if (isnan(value)) {
+        json_null(out);
+    } else if (description->type == OPTION_CHOICE) {
         json_string(out, description->choices[(size_t)value]);
-    else if (description->type == OPTION_BOOL)
+    } else if (description->type == OPTION_BOOL) {
         json_bool(out, value != 0.0);
-    else
+    } else if (description->type == OPTION_LIST) {
+        json_open(out, '[');
+        for (size_t i = 0; list != NULL && i < (size_t)value; i++)
+            json_integer(out, list[i]);
+        json_close(out, ']');
+    } else {
         json_number(out, value);
+    }
 }
 
+/* Those that apply: with these another run makes the same sample. */
 static void options_json(const struct plan *plan, struct buffer *out)
 {
     for (size_t i = 0; i < plan->sampler->option_count; i++) {
         enum sampler_option option = plan->sampler->options[i];
 
+        if (!plan->options.given[option])
+            continue;
         json_key(out, option_describe(option)->name);
-        sample_option_json(option, plan->options.value[option], out);
+        sample_option_json(option, plan->options.value[option], plan->options.list[option], out);
     }
 }
 
@@ -84,8 +98,10 @@ void sample_params_json(const struct sample *sample, struct buffer *out)
     json_close(out, ']');
     json_key(out, "sampler");
     json_string(out, request->plan->sampler->name);
-    json_key(out, "steps");
-    json_integer(out, (int64_t)request->plan->steps);
+    if (request->plan->steps > 0) {
+        json_key(out, "steps");
+        json_integer(out, (int64_t)request->plan->steps);
+    }
     options_json(request->plan, out);
     json_key(out, "guidance");
     json_number(out, some_class(request) ? sample->guidance : 1.0);

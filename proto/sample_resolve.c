@@ -11,7 +11,7 @@
 
 #define GRID_SIDE_MAX 8192
 
-/* What the schedule refuses is found in the field without which it would be accepted. */
+/* What the plan refuses is found in the field without which it would be accepted. */
 static const char *plan_culprit(const struct plan_request *asked, const char *sampler, size_t steps,
                                 char pointer[64])
 {
@@ -26,6 +26,7 @@ static const char *plan_culprit(const struct plan_request *asked, const char *sa
             continue;
         options = *asked->options;
         tried.steps = i == OPTION_COUNT ? steps : asked->steps;
+        tried.steps_asked = asked->steps_asked && i != OPTION_COUNT;
         tried.sampler = i == OPTION_COUNT + 1 ? sampler : asked->sampler;
         if (i < OPTION_COUNT)
             options.given[i] = false;
@@ -45,9 +46,10 @@ static const char *plan_culprit(const struct plan_request *asked, const char *sa
 static struct plan *make_plan(const struct sample_fields *fields, struct problem *problem)
 {
     const struct model *model = fields->model;
-    const struct plan_request asked = {.schedule = &model->schedule,
+    const struct plan_request asked = {.process = &model->process,
                                        .sampler = fields->sampler->name,
                                        .steps = fields->steps,
+                                       .steps_asked = fields->has_steps,
                                        .options = &fields->options,
                                        .dim = model->shape.dim,
                                        .output_dim = model->shape.output_dim};

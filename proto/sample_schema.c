@@ -18,24 +18,40 @@ static struct cJSON *field_schema(const struct sample_field *field)
     return schema;
 }
 
-static struct cJSON *option_schema(const struct option_description *option)
+static struct cJSON *option_schema(enum sampler_option code)
 {
     static const char *const TYPES[] = {[OPTION_NUMBER] = "number",
                                         [OPTION_INTEGER] = "integer",
                                         [OPTION_BOOL] = "boolean",
-                                        [OPTION_CHOICE] = "string"};
-    cJSON *schema = cJSON_CreateObject(), *choices;
+                                        [OPTION_CHOICE] = "string",
+                                        [OPTION_LIST] = "array"};
+    const struct option_description *option = option_describe(code);
+    cJSON *schema = cJSON_CreateObject(), *choices, *items;
 
-    cJSON_AddStringToObject(schema, "type", TYPES[option->type]);
+    if (option->is_nullable) {
+        choices = cJSON_AddArrayToObject(schema, "type");
+        cJSON_AddItemToArray(choices, cJSON_CreateString(TYPES[option->type]));
+        cJSON_AddItemToArray(choices, cJSON_CreateString("null"));
+    } else {
+        cJSON_AddStringToObject(schema, "type", TYPES[option->type]);
+    }
     cJSON_AddStringToObject(schema, "description", option->help);
     if (option->type == OPTION_NUMBER || option->type == OPTION_INTEGER) {
         cJSON_AddNumberToObject(schema, "minimum", option->minimum);
         cJSON_AddNumberToObject(schema, "maximum", option->maximum);
     }
+    if (option->type == OPTION_LIST) {
+        cJSON_AddNumberToObject(schema, "maxItems", OPTION_LIST_MAX);
+        items = cJSON_AddObjectToObject(schema, "items");
+        cJSON_AddStringToObject(items, "type", "integer");
+        cJSON_AddNumberToObject(items, "minimum", option->minimum);
+        cJSON_AddNumberToObject(items, "maximum", option->maximum);
+    }
     if (option->type == OPTION_CHOICE) {
         choices = cJSON_AddArrayToObject(schema, "enum");
         for (size_t i = 0; option->choices[i] != NULL; i++)
-            cJSON_AddItemToArray(choices, cJSON_CreateString(option->choices[i]));
+            if (choice_is_used(code, i))
+                cJSON_AddItemToArray(choices, cJSON_CreateString(option->choices[i]));
     }
     return schema;
 }
@@ -50,9 +66,10 @@ struct cJSON *sample_body_schema(void)
     for (size_t i = 0; i < SAMPLE_FIELD_COUNT; i++)
         cJSON_AddItemToObject(properties, SAMPLE_FIELDS[i].name, field_schema(&SAMPLE_FIELDS[i]));
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option_description *option = option_describe((enum sampler_option)i);
+        const enum sampler_option option = (enum sampler_option)i;
 
-        cJSON_AddItemToObject(properties, option->name, option_schema(option));
+        if (option_is_used(option))
+            cJSON_AddItemToObject(properties, option_describe(option)->name, option_schema(option));
     }
     return schema;
 }

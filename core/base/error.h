@@ -17,7 +17,8 @@
     X(NO_MEMORY, "out_of_memory")                                                                  \
     X(IO, "io")                                                                                    \
     X(BAD_MODEL, "bad_model")                                                                      \
-    X(NONFINITE, "nonfinite_output")
+    X(NONFINITE, "nonfinite_output")                                                               \
+    X(NOT_CONVERGED, "not_converged")
 
 enum error_code {
     ERROR_NONE,

@@ -53,9 +53,8 @@ double clip_quantile(float *values, size_t count, double ratio)
            (position - (double)index) * ((double)above - (double)values[index]);
 }
 
-static struct clip threshold(const struct schedule_config *config,
-                             const struct conversion *conversion, const float *x,
-                             const float *output, size_t dim, float *scratch)
+static struct clip threshold(const struct clip_rule *rule, const struct conversion *conversion,
+                             const float *x, const float *output, size_t dim, float *scratch)
 {
     double limit;
 
@@ -65,16 +64,15 @@ static struct clip threshold(const struct schedule_config *config,
 
         scratch[i] = x_0 <= (double)FLT_MAX ? (float)x_0 : FLT_MAX; /* a NaN has no order */
     }
-    limit = clip_quantile(scratch, dim, config->dynamic_thresholding_ratio);
-    limit = fmin(fmax(limit, 1.0), config->sample_max_value); /* torch.clamp: the maximum wins */
+    limit = clip_quantile(scratch, dim, rule->ratio);
+    limit = fmin(fmax(limit, 1.0), rule->maximum); /* torch.clamp: the maximum wins */
     return (struct clip){.limit = limit, .scale = 1.0 / limit};
 }
 
-struct clip clip_for(const struct schedule_config *config, const struct conversion *conversion,
+struct clip clip_for(const struct clip_rule *rule, const struct conversion *conversion,
                      const float *x, const float *output, size_t dim, float *scratch)
 {
-    if (config->thresholding)
-        return threshold(config, conversion, x, output, dim, scratch);
-    return (struct clip){
-        .limit = config->clip_sample ? config->clip_sample_range : (double)INFINITY, .scale = 1.0};
+    if (rule->thresholding)
+        return threshold(rule, conversion, x, output, dim, scratch);
+    return (struct clip){.limit = rule->limit, .scale = 1.0};
 }

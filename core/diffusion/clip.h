@@ -7,6 +7,13 @@
 
 #include "core/diffusion/schedule.h"
 
+/* What a plan does to every x_0. */
+struct clip_rule {
+    double limit;      /* INFINITY: x_0 is not clipped */
+    bool thresholding; /* then `limit` is not read */
+    double ratio, maximum;
+};
+
 /* x_0 becomes scale * min(max(x_0, -limit), limit); limit is infinite where nothing is clipped. */
 struct clip {
     double limit, scale;
@@ -14,7 +21,7 @@ struct clip {
 
 /* x_0 = conversion of `x` and `output`, `dim` values each; `scratch` has room for as many and is
  * used by thresholding only. */
-struct clip clip_for(const struct schedule_config *config, const struct conversion *conversion,
+struct clip clip_for(const struct clip_rule *rule, const struct conversion *conversion,
                      const float *x, const float *output, size_t dim, float *scratch);
 
 /* The value at position ratio * (count - 1) of the sorted values, interpolated linearly, as

@@ -1,6 +1,8 @@
 #include "core/diffusion/sampler.h"
 #include "core/diffusion/clip.h"
 
+#include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,9 +27,34 @@ const struct sampler *sampler_at(size_t index)
     return index < SAMPLER_COUNT ? samplers[index] : NULL;
 }
 
-const char *sampler_refuses(const struct sampler *sampler, const struct schedule *schedule)
+/* What a process does not have of what the sampler needs. */
+static bool has_all(const struct sampler *sampler, const struct process *process)
 {
-    return sampler->refuses == NULL ? NULL : sampler->refuses(schedule);
+    return (sampler->runs_on & (1u << process->config.type)) != 0 &&
+           (!sampler->needs_table || process_table(process) != NULL) &&
+           (!sampler->needs_sigma || process_has_sigma(process)) &&
+           (!sampler->needs_continuous || process_is_continuous(process));
+}
+
+/* Why a process of the right kind will not do, or "". */
+static const char *detail(const struct process *process)
+{
+    if (process->config.type == PROCESS_FLOW && !process_has_sigma(process))
+        return " from another base than N(0, I)";
+    if (!process_is_continuous(process))
+        return " whose alpha_bar ends at 0";
+    if (process->config.type == PROCESS_VP && process_table(process) == NULL)
+        return " with too few num_train_timesteps for betas below 1";
+    return "";
+}
+
+bool sampler_runs_on(const struct sampler *sampler, const struct process *process,
+                     struct error *error)
+{
+    if (has_all(sampler, process))
+        return true;
+    return error_set(error, ERROR_INVALID, "%s needs %s; this model's process is %s%s",
+                     sampler->name, sampler->needs, process->kind->title, detail(process));
 }
 
 bool sampler_has_option(const struct sampler *sampler, enum sampler_option option)
@@ -38,52 +65,138 @@ bool sampler_has_option(const struct sampler *sampler, enum sampler_option optio
     return false;
 }
 
+bool sampler_has_choice(const struct sampler *sampler, enum sampler_option option, size_t choice)
+{
+    return option != OPTION_SPACING || (sampler->spacings & (1u << choice)) != 0;
+}
+
+bool option_is_used(enum sampler_option option)
+{
+    for (size_t i = 0; i < SAMPLER_COUNT; i++)
+        if (sampler_has_option(samplers[i], option))
+            return true;
+    return false;
+}
+
+bool choice_is_used(enum sampler_option option, size_t choice)
+{
+    for (size_t i = 0; i < SAMPLER_COUNT; i++)
+        if (sampler_has_option(samplers[i], option) &&
+            sampler_has_choice(samplers[i], option, choice))
+            return true;
+    return false;
+}
+
+double sampler_option_default(const struct sampler *sampler, const struct process *process,
+                              enum sampler_option option)
+{
+    return process_option(process, option, sampler->option_default(process, option));
+}
+
+static bool check_value(const struct sampler *sampler, enum sampler_option option, double value,
+                        struct error *error)
+{
+    const struct option_description *description = option_describe(option);
+
+    if (!sampler_has_option(sampler, option))
+        return error_set(error, ERROR_INVALID, "%s is not an option of sampler %s",
+                         description->name, sampler->name);
+    if (!option_allows(option, value))
+        return error_set(error, ERROR_INVALID, "%s must be %g..%g, got %g", description->name,
+                         description->minimum, description->maximum, value);
+    if (description->type == OPTION_CHOICE && !sampler_has_choice(sampler, option, (size_t)value))
+        return error_set(error, ERROR_INVALID, "sampler %s has no %s %s", sampler->name,
+                         description->name, description->choices[(size_t)value]);
+    return true;
+}
+
 static bool check_given(const struct sampler *sampler, const struct option_values *given,
                         struct error *error)
 {
-    for (int i = 0; i < OPTION_COUNT; i++) {
-        const enum sampler_option option = (enum sampler_option)i;
-        const struct option_description *description = option_describe(option);
+    for (int i = 0; i < OPTION_COUNT; i++)
+        if (given->given[i] &&
+            !check_value(sampler, (enum sampler_option)i, given->value[i], error))
+            return false;
+    return true;
+}
 
-        if (!given->given[i])
+static double resolved(const struct plan *plan, enum sampler_option option)
+{
+    const double value = sampler_option_default(plan->sampler, plan->process, option);
+
+    /* A spacing of the config's that this sampler has not. */
+    if (option == OPTION_SPACING && !sampler_has_choice(plan->sampler, option, (size_t)value))
+        return plan->sampler->option_default(plan->process, option);
+    return value;
+}
+
+/* The lists are copied: the request's may go before the plan does. */
+static bool resolve_options(struct plan *plan, const struct option_values *given,
+                            struct error *error)
+{
+    const struct option_values *config = &plan->process->config.options;
+    int *end;
+
+    plan->lists = malloc((size_t)OPTION_LISTS * OPTION_LIST_MAX * sizeof(*plan->lists));
+    if (plan->lists == NULL)
+        return error_set(error, ERROR_NO_MEMORY, "no memory for a plan");
+    end = plan->lists;
+    for (size_t i = 0; i < plan->sampler->option_count; i++) {
+        const enum sampler_option option = plan->sampler->options[i];
+        const struct option_values *from = given->given[option] ? given : config;
+
+        plan->asked[option] = given->given[option];
+        plan->options.given[option] = true;
+        plan->options.value[option] =
+            given->given[option] ? given->value[option] : resolved(plan, option);
+        if (option_describe(option)->type != OPTION_LIST || !from->given[option])
             continue;
-        if (!sampler_has_option(sampler, option))
-            return error_set(error, ERROR_INVALID, "%s is not an option of sampler %s",
-                             description->name, sampler->name);
-        if (!option_allows(option, given->value[i]))
-            return error_set(error, ERROR_INVALID, "%s must be %g..%g, got %g", description->name,
-                             description->minimum, description->maximum, given->value[i]);
+        plan->options.list[option] = end;
+        for (size_t k = 0; k < (size_t)from->value[option]; k++)
+            *end++ = from->list[option][k];
     }
     return true;
 }
 
-static void resolve_options(struct plan *plan, const struct option_values *given)
+static struct clip_rule clip_rule(const struct sampler *sampler,
+                                  const struct schedule_config *config)
 {
-    for (size_t i = 0; i < plan->sampler->option_count; i++) {
-        const enum sampler_option option = plan->sampler->options[i];
+    const bool clips = (sampler->clip & KNOWS_CLIP_SAMPLE) != 0 &&
+                       given_or(config->clip_sample, (sampler->clip & CLIPS_BY_DEFAULT) != 0);
 
-        plan->options.given[option] = true;
-        plan->options.value[option] = given->given[option]
-                                          ? given->value[option]
-                                          : plan->sampler->option_default(plan->schedule, option);
-    }
+    return (struct clip_rule){
+        .limit = clips ? config->clip_sample_range : (double)INFINITY,
+        .thresholding = config->thresholding && (sampler->clip & KNOWS_THRESHOLDING) != 0,
+        .ratio = config->dynamic_thresholding_ratio,
+        .maximum = config->sample_max_value,
+    };
 }
 
 static const struct sampler *find_usable(const struct plan_request *request, struct error *error)
 {
     const struct sampler *sampler = sampler_find(request->sampler);
-    const char *reason;
 
     if (sampler == NULL) {
         error_write(error, ERROR_INVALID, "there is no sampler of that name");
         return NULL;
     }
-    reason = sampler_refuses(sampler, request->schedule);
-    if (reason != NULL) {
-        error_write(error, ERROR_INVALID, "sampler %s: %s", sampler->name, reason);
+    if (!sampler_runs_on(sampler, request->process, error) ||
+        !check_given(sampler, request->options, error))
         return NULL;
-    }
-    return check_given(sampler, request->options, error) ? sampler : NULL;
+    return sampler;
+}
+
+static bool check_steps(const struct plan_request *request, struct error *error)
+{
+    const size_t limit = process_steps_limit(request->process);
+
+    if (request->steps >= 1 && request->steps <= limit)
+        return true;
+    return error_set(error, ERROR_INVALID, "steps must be 1..%zu%s, got %zu", limit,
+                     request->process->config.type == PROCESS_TABLE
+                         ? ", the timesteps that the model was trained with"
+                         : "",
+                     request->steps);
 }
 
 struct plan *plan_create(const struct plan_request *request, struct error *error)
@@ -91,7 +204,7 @@ struct plan *plan_create(const struct plan_request *request, struct error *error
     const struct sampler *sampler = find_usable(request, error);
     struct plan *plan;
 
-    if (sampler == NULL)
+    if (sampler == NULL || !check_steps(request, error))
         return NULL;
     plan = calloc(1, sizeof(*plan));
     if (plan == NULL) {
@@ -99,13 +212,16 @@ struct plan *plan_create(const struct plan_request *request, struct error *error
         return NULL;
     }
     plan->sampler = sampler;
-    plan->schedule = request->schedule;
+    plan->process = request->process;
     plan->steps = request->steps;
+    plan->steps_asked = request->steps_asked;
     plan->dim = request->dim;
     plan->output_dim = request->output_dim;
-    resolve_options(plan, request->options);
-    if (sampler->plan(plan, error))
+    plan->clip = clip_rule(sampler, &request->process->config.schedule);
+    if (resolve_options(plan, request->options, error) && sampler->plan(plan, error)) {
+        assert(plan->state_floats <= PLAN_STATE_ROWS * plan->dim);
         return plan;
+    }
     plan_destroy(plan);
     return NULL;
 }
@@ -115,15 +231,16 @@ void plan_destroy(struct plan *plan)
     if (plan == NULL)
         return;
     free(plan->step);
+    free(plan->lists);
     free(plan);
 }
 
 void plan_predicted_x0(const struct plan *plan, const struct row *row, const float *output,
                        float *x_0)
 {
-    const struct conversion *conversion = &plan->step[row->step].conversion;
+    const struct conversion *conversion = &row->conversion;
     const struct clip clip =
-        clip_for(&plan->schedule->config, conversion, row->input, output, plan->dim, row->scratch);
+        clip_for(&plan->clip, conversion, row->input, output, plan->dim, row->scratch);
 
     for (size_t i = 0; i < plan->dim; i++)
         x_0[i] = (float)(clip.scale * clip_value(&clip, conversion->x0_x * (double)row->input[i] +

@@ -9,43 +9,62 @@
 
 #include "core/base/error.h"
 #include "core/base/rng.h"
+#include "core/diffusion/clip.h"
 #include "core/diffusion/option.h"
 #include "core/diffusion/prediction.h"
-#include "core/diffusion/schedule.h"
+#include "core/diffusion/process.h"
 
 #include <stddef.h>
 
 struct sampler;
 
-/* One evaluation and the step that follows it. */
+#define PLAN_COEFFICIENTS 12
+
+/* One evaluation and what follows it; row->x after it is what the step of diffusers' class
+ * returns, an intermediate point included: what else is kept is in row->state. A sampler with
+ * several evaluations a step has one of these for each; one that has too many for that (Langevin at
+ * a level, RK45) has fewer, and its file says what they stand for. steps.h fills the first four. */
 struct plan_step {
-    struct level from, to;        /* `to` is not always the next step's from: DDIM's t - T/n */
-    double model_time;            /* as the model counts it */
-    struct conversion conversion; /* at `from` */
-    double coefficient[6]; /* the sampler's own, computed once; its file says which is which */
-    bool draws;            /* one randn(dim) is drawn in this step */
+    struct level from;            /* of x, in the sampler's own coordinates */
+    double input_scale;           /* input = input_scale * x: alpha in VE coordinates, else 1 */
+    double model_time;            /* as the network counts it */
+    struct conversion conversion; /* of input and output, at the input's level */
+    struct level to;              /* of x afterwards; not always the next from: DDIM's t - T/n */
+    double coefficient[PLAN_COEFFICIENTS]; /* computed once; its file says which is which */
+    bool draws;                            /* one randn(dim) is drawn after this evaluation */
+    bool is_inner; /* x is in between: more evaluations before the step is whole */
 };
 
 /* One request's schedule, made once, then shared read-only by its rows on any thread. */
 struct plan {
     const struct sampler *sampler;
-    const struct schedule *schedule; /* the model's; must outlive the plan */
-    struct option_values options;    /* resolved: every option of the sampler is given */
-    size_t steps;                    /* as asked for */
-    size_t step_count;               /* entries in `step` */
-    size_t evaluations;              /* of the model per row, or their limit */
-    size_t dim;                      /* D: floats in one x */
+    const struct process *process; /* the model's; must outlive the plan */
+    /* Resolved: the request's, else the config's, else the sampler's own. A sampler's plan takes
+     * back (given = false) what does not apply, and writes what it works out itself. */
+    struct option_values options;
+    bool asked[OPTION_COUNT]; /* given by the request itself */
+    struct clip_rule clip;
+    size_t steps;           /* as asked for; 0: the sampler counts none (RK45) */
+    bool steps_asked;       /* by the request, not by default */
+    size_t step_count;      /* entries in `step` */
+    size_t evaluations;     /* of the model per row, or their limit */
+    bool is_adaptive;       /* each row needs its own number of evaluations: NFE is reported */
+    size_t dim;             /* D: floats in one x */
     size_t output_dim;      /* floats the model answers: D, or 2 D with a learned variance */
-    size_t state_floats;    /* of row.state */
-    double start_scale;     /* init_noise_sigma: x = start_scale * randn(D) */
+    size_t state_floats;    /* of row.state; at most PLAN_STATE_ROWS * dim */
+    double start_scale;     /* init_noise_sigma: x = start_scale * draw */
     const char *warning;    /* a sentence about a plan that runs but cannot be meant, or NULL */
     struct plan_step *step; /* owned */
+    int *lists;             /* owned: the lists of `options` */
 };
 
+#define PLAN_STATE_ROWS 16
+
 struct plan_request {
-    const struct schedule *schedule;
+    const struct process *process;
     const char *sampler; /* wire name */
     size_t steps;
+    bool steps_asked;                    /* false: `steps` is only what the model would take */
     const struct option_values *options; /* as the request gives them; the rest takes its default */
     size_t dim, output_dim;
 };
@@ -56,42 +75,65 @@ struct plan_request {
 struct plan *plan_create(const struct plan_request *request, struct error *error);
 void plan_destroy(struct plan *plan);
 
-struct row;
+/* Where a row lives; the engine owns every array. */
+struct row {
+    float *x;           /* D: x_t; the sample once done */
+    float *input;       /* D: what the model is asked about: x itself, scaled, or a point between */
+    float *state;       /* plan->state_floats, zeroed when the row begins, 64-byte aligned unless
+                           D < 16; aligned for doubles always */
+    float *noise;       /* D: scratch of the worker, holds nothing between calls */
+    float *scratch;     /* D: likewise */
+    double time;        /* the model's second argument for `input` */
+    struct level level; /* of `input` */
+    struct conversion conversion; /* of `input` and the answer to it */
+    bool wants_score;             /* an exact model is to answer the score, whatever its head */
+    size_t step;                  /* index of the plan's entry in progress */
+    size_t stage;                 /* the sampler's own counter: 0 when the row begins */
+    size_t evaluations;           /* made so far: the NFE */
+    double number[12];            /* the sampler's own (RK45's t, h): 0 when the row begins */
+    struct rng rng;               /* seeded by the engine: x_T first, then each step's noise */
+};
+
+/* FAILED: x is not finite. NOT_CONVERGED: an adaptive solver used up its evaluations. */
+enum advance { ADVANCE_EVALUATE, ADVANCE_DONE, ADVANCE_FAILED, ADVANCE_NOT_CONVERGED };
 
 /* The x_0, clipped as the step will have it, that `output` predicts for row->input: to be asked
  * before the row is advanced. Uses row->scratch, draws nothing. */
 void plan_predicted_x0(const struct plan *plan, const struct row *row, const float *output,
                        float *x_0);
 
-/* Where a row lives; the engine owns every array. */
-struct row {
-    float *x;           /* D: x_t; the sample once done */
-    float *input;       /* D: what the model is asked about: x itself, scaled, or a point between */
-    float *state;       /* plan->state_floats */
-    float *noise;       /* D: scratch of the worker, holds nothing between calls */
-    float *scratch;     /* D: likewise */
-    double time;        /* the model's second argument for `input` */
-    struct level level; /* of `input` */
-    size_t step;        /* index of the plan's step in progress */
-    size_t evaluations; /* made so far */
-    struct rng rng;     /* seeded by the engine: x_T first, then each step's noise */
-};
+/* What the sampler's class in diffusers knows of clipping. */
+enum { KNOWS_CLIP_SAMPLE = 1, CLIPS_BY_DEFAULT = 2, KNOWS_THRESHOLDING = 4 };
 
-enum advance { ADVANCE_EVALUATE, ADVANCE_DONE, ADVANCE_FAILED };
+/* Where samplers run. TABLE includes vp by its discrete form; SIGMA leaves out flows from another
+ * base than N(0, I), too. */
+#define RUNS_ON_TABLE (PROCESS_BIT(TABLE) | PROCESS_BIT(VP))
+#define RUNS_ON_FLOW  PROCESS_BIT(FLOW)
+#define RUNS_ON_CM    PROCESS_BIT(CM)
+#define RUNS_ON_SIGMA (((1u << PROCESS_COUNT) - 1) & ~PROCESS_BIT(CM))
+
+#define SPACING_BIT(code)     (1u << SPACING_##code)
+#define SPACINGS_OF_DIFFUSERS (SPACING_BIT(LEADING) | SPACING_BIT(LINSPACE) | SPACING_BIT(TRAILING))
 
 struct sampler {
     const char *name;  /* as on the wire */
     const char *title; /* one line for people */
     enum sampler_option options[OPTION_COUNT];
     size_t option_count;
-    /* The default of one of its options for a model: the config's key, else its own. */
-    double (*option_default)(const struct schedule *schedule, enum sampler_option option);
-    /* See sampler_refuses; NULL: it runs on every schedule. */
-    const char *(*refuses)(const struct schedule *schedule);
+    unsigned spacings;     /* SPACING_BITs that OPTION_SPACING may be */
+    unsigned runs_on;      /* PROCESS_BITs */
+    bool needs_sigma;      /* runs in VE coordinates: process_has_sigma */
+    bool needs_table;      /* process_table */
+    bool needs_continuous; /* process_is_continuous */
+    const char *needs;     /* "a beta table": for "ddim needs a beta table; this ..." */
+    unsigned clip;         /* KNOWS_CLIP_SAMPLE ... */
+    /* Its own default of one of its options, which a key of that name in the model's config beats;
+     * NaN: null, or one that only the plan works out. */
+    double (*option_default)(const struct process *process, enum sampler_option option);
     /* Fills step, step_count, evaluations, state_floats, start_scale of a zeroed plan whose other
      * fields are set. `step` may be allocated before a refusal: plan_create frees it. */
     bool (*plan)(struct plan *plan, struct error *error);
-    /* Draws x_T into x and asks for the first evaluation: input, time, level. */
+    /* Draws x_T into x and asks for the first evaluation: input, time, level, conversion. */
     void (*begin)(struct row *row, const struct plan *plan);
     /* `output` is the model's raw answer (after guidance) to row->input: output_dim floats. */
     enum advance (*advance)(struct row *row, const struct plan *plan, const float *output);
@@ -112,7 +154,21 @@ const struct sampler *sampler_at(size_t index);
 
 bool sampler_has_option(const struct sampler *sampler, enum sampler_option option);
 
-/* Why this sampler cannot run on that schedule, or NULL when it can: /models lists those. */
-const char *sampler_refuses(const struct sampler *sampler, const struct schedule *schedule);
+/* Whether one of its options may be this choice; whether the model's data allow it the plan says.
+ */
+bool sampler_has_choice(const struct sampler *sampler, enum sampler_option option, size_t choice);
+
+/* An option that some sampler of SAMPLERS has: requests may name no other. */
+bool option_is_used(enum sampler_option option);
+bool choice_is_used(enum sampler_option option, size_t choice);
+
+/* The default of one of its options on that process, the config's or its own. */
+double sampler_option_default(const struct sampler *sampler, const struct process *process,
+                              enum sampler_option option);
+
+/* INVALID says what the sampler needs and what the process is: "ddim needs a beta table; this
+ * model's process is ve". */
+MUST_CHECK bool sampler_runs_on(const struct sampler *sampler, const struct process *process,
+                                struct error *error);
 
 #endif

@@ -5,19 +5,17 @@
 
 #include <math.h>
 
-static double ddim_default(const struct schedule *schedule, enum sampler_option option)
+static double ddim_default(const struct process *process, enum sampler_option option)
 {
-    return option == OPTION_SPACING ? (double)schedule->config.spacing : 0.0;
+    (void)process;
+    return option == OPTION_SPACING ? (double)SPACING_LEADING : 0.0;
 }
 
-static double target_alpha_bar(const struct plan *plan, const struct plan_step *step)
+static double target_alpha_bar(const struct plan *plan, long target)
 {
-    const struct schedule_config *config = &plan->schedule->config;
-    const long target = (long)step->model_time - (long)(config->timesteps / plan->steps);
-
-    if (target < 0 && config->set_alpha_to_one)
+    if (target < 0 && given_or(plan->process->config.schedule.set_alpha_to_one, true))
         return 1.0;
-    return update_alpha_bar(plan, target < 0 ? 0 : target);
+    return plan_alpha_bar(plan, target < 0 ? 0 : target);
 }
 
 /* epsilon from the clipped x_0 instead of the head: (x - alpha x_0) / sigma (Nichol et al. 2021,
@@ -34,49 +32,69 @@ static void add_epsilon(struct plan_step *step, double factor)
     step->coefficient[UPDATE_OUTPUT] = factor * step->conversion.epsilon_o;
 }
 
-static void fill_step(struct plan_step *step, const struct plan *plan)
+/* What the direction leaves room for, and what is added. Sigma-hat is the deviation of one step of
+ * the forward process, added where there is a level to go to. */
+static void fill_step(struct plan_step *step, const struct plan *plan, double here, long next)
 {
-    const double eta = plan->options.value[OPTION_ETA];
-    const double here = update_alpha_bar(plan, (long)step->model_time);
-    const double target = target_alpha_bar(plan, step);
+    const bool sigma_hat = plan->options.value[OPTION_SIGMA_HAT] != 0.0;
+    const double eta = sigma_hat ? 1.0 : plan->options.value[OPTION_ETA];
+    const double target = target_alpha_bar(plan, next);
     const double deviation = eta * sqrt((1.0 - target) / (1.0 - here) * (1.0 - here / target));
     const double direction = sqrt(fmax(1.0 - target - deviation * deviation, 0.0));
+    const double added = next < 0 ? 0.0 : sqrt(1.0 - here / target);
 
-    step->to = update_level(target);
+    step->to = level_of_alpha_bar(target);
     step->draws = eta > 0.0;
     step->coefficient[UPDATE_X0] = sqrt(target);
-    step->coefficient[UPDATE_NOISE] = deviation;
+    step->coefficient[UPDATE_NOISE] = sigma_hat ? added : deviation;
     if (plan->options.value[OPTION_USE_CLIPPED_MODEL_OUTPUT] != 0.0)
         add_clipped_epsilon(step, direction);
     else
         add_epsilon(step, direction);
 }
 
-static bool ddim_plan(struct plan *plan, struct error *error)
+/* quadratic is not even, so its target is the next entry (ermongroup/ddim). */
+static long next_timestep(const struct plan *plan, const int *timesteps, size_t i)
 {
-    if (!update_plan(plan, error))
+    const size_t stride = plan->process->config.schedule.timesteps / plan->steps;
+
+    if ((enum spacing)plan->options.value[OPTION_SPACING] != SPACING_QUADRATIC)
+        return (long)timesteps[i] - (long)stride;
+    return i + 1 < plan->step_count ? (long)timesteps[i + 1] : -1;
+}
+
+static bool fill(struct plan *plan, int *timesteps, struct error *error)
+{
+    if (!update_plan(plan, timesteps, error))
         return false;
     for (size_t i = 0; i < plan->step_count; i++)
-        fill_step(&plan->step[i], plan);
+        fill_step(&plan->step[i], plan, plan_alpha_bar(plan, timesteps[i]),
+                  next_timestep(plan, timesteps, i));
     return true;
 }
 
-static enum advance ddim_advance(struct row *row, const struct plan *plan, const float *output)
+static bool ddim_plan(struct plan *plan, struct error *error)
 {
-    if (plan->step[row->step].draws)
-        update_with_noise(row, plan, output);
-    else
-        update_without_noise(row, plan, output);
-    return update_end(row, plan);
+    if (plan->options.value[OPTION_SIGMA_HAT] != 0.0) {
+        if (plan->asked[OPTION_ETA])
+            return error_set(error, ERROR_INVALID, "eta has no meaning beside sigma_hat");
+        plan->options.given[OPTION_ETA] = false;
+    }
+    return with_timesteps(plan, fill, error);
 }
 
 const struct sampler sampler_ddim = {
     .name = "ddim",
     .title = "DDIM: few steps; deterministic unless eta is above 0",
-    .options = {OPTION_SPACING, OPTION_ETA, OPTION_USE_CLIPPED_MODEL_OUTPUT},
-    .option_count = 3,
+    .options = {OPTION_SPACING, OPTION_ETA, OPTION_SIGMA_HAT, OPTION_USE_CLIPPED_MODEL_OUTPUT},
+    .option_count = 4,
+    .spacings = SPACINGS_OF_DIFFUSERS | SPACING_BIT(QUADRATIC),
+    .runs_on = RUNS_ON_TABLE,
+    .needs_table = true,
+    .needs = "a beta table",
+    .clip = KNOWS_CLIP_SAMPLE | CLIPS_BY_DEFAULT | KNOWS_THRESHOLDING,
     .option_default = ddim_default,
     .plan = ddim_plan,
-    .begin = update_begin,
-    .advance = ddim_advance,
+    .begin = steps_begin,
+    .advance = update_advance,
 };

@@ -81,15 +81,16 @@ static enum variance_type variance_type(const struct plan *plan)
     return (enum variance_type)plan->options.value[OPTION_VARIANCE_TYPE];
 }
 
-static double ddpm_default(const struct schedule *schedule, enum sampler_option option)
+static double ddpm_default(const struct process *process, enum sampler_option option)
 {
-    return option == OPTION_SPACING ? (double)schedule->config.spacing
-                                    : (double)schedule->config.variance_type;
+    (void)process;
+    return option == OPTION_SPACING ? (double)SPACING_LEADING : (double)VARIANCE_FIXED_SMALL;
 }
 
 static bool check_variance(const struct plan *plan, struct error *error)
 {
-    const enum variance_type config = plan->schedule->config.variance_type;
+    const enum variance_type config = (enum variance_type)process_option(
+        plan->process, OPTION_VARIANCE_TYPE, (double)VARIANCE_FIXED_SMALL);
     const enum variance_type asked = variance_type(plan);
     const bool is_learned = plan->output_dim == 2 * plan->dim;
 
@@ -116,26 +117,29 @@ static void fill_step(struct plan_step *step, enum variance_type type, double al
     const double alpha = alpha_bar / alpha_bar_next, beta = 1.0 - alpha;
     const double rest = 1.0 - alpha_bar, rest_next = 1.0 - alpha_bar_next;
 
-    step->to = update_level(alpha_bar_next);
-    step->draws = step->model_time > 0.0;
+    step->to = level_of_alpha_bar(alpha_bar_next);
     step->coefficient[UPDATE_X0] = sqrt(alpha_bar_next) * beta / rest;
     step->coefficient[UPDATE_X] = sqrt(alpha) * rest_next / rest;
     variances[type].deviation(step, fmax(rest_next / rest * beta, VARIANCE_MIN), beta);
 }
 
-static bool ddpm_plan(struct plan *plan, struct error *error)
+static bool fill(struct plan *plan, int *timesteps, struct error *error)
 {
-    if (!check_variance(plan, error) || !update_plan(plan, error))
+    if (!update_plan(plan, timesteps, error))
         return false;
     for (size_t i = 0; i < plan->step_count; i++) {
-        const bool is_last = i + 1 == plan->step_count;
-        const double here = update_alpha_bar(plan, (long)plan->step[i].model_time);
-        const double next =
-            is_last ? 1.0 : update_alpha_bar(plan, (long)plan->step[i + 1].model_time);
+        const long next = i + 1 < plan->step_count ? (long)timesteps[i + 1] : -1;
 
-        fill_step(&plan->step[i], variance_type(plan), here, next);
+        fill_step(&plan->step[i], variance_type(plan), plan_alpha_bar(plan, timesteps[i]),
+                  plan_alpha_bar(plan, next));
+        plan->step[i].draws = timesteps[i] > 0;
     }
     return true;
+}
+
+static bool ddpm_plan(struct plan *plan, struct error *error)
+{
+    return check_variance(plan, error) && with_timesteps(plan, fill, error);
 }
 
 static enum advance ddpm_advance(struct row *row, const struct plan *plan, const float *output)
@@ -144,7 +148,7 @@ static enum advance ddpm_advance(struct row *row, const struct plan *plan, const
         variances[variance_type(plan)].update(row, plan, output);
     else
         update_without_noise(row, plan, output);
-    return update_end(row, plan);
+    return row_next(row, plan);
 }
 
 const struct sampler sampler_ddpm = {
@@ -152,8 +156,13 @@ const struct sampler sampler_ddpm = {
     .title = "DDPM: ancestral sampling, fresh noise in every step",
     .options = {OPTION_SPACING, OPTION_VARIANCE_TYPE},
     .option_count = 2,
+    .spacings = SPACINGS_OF_DIFFUSERS | SPACING_BIT(QUADRATIC),
+    .runs_on = RUNS_ON_TABLE,
+    .needs_table = true,
+    .needs = "a beta table",
+    .clip = KNOWS_CLIP_SAMPLE | CLIPS_BY_DEFAULT | KNOWS_THRESHOLDING,
     .option_default = ddpm_default,
     .plan = ddpm_plan,
-    .begin = update_begin,
+    .begin = steps_begin,
     .advance = ddpm_advance,
 };

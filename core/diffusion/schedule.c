@@ -32,13 +32,10 @@ struct schedule_config schedule_config_default(void)
                                     .beta_end = .02,
                                     .beta_schedule = BETA_LINEAR,
                                     .head = HEAD_EPSILON,
-                                    .variance_type = VARIANCE_FIXED_SMALL,
-                                    .spacing = SPACING_LEADING,
-                                    .set_alpha_to_one = true,
-                                    .clip_sample = true,
                                     .clip_sample_range = 1.0,
                                     .dynamic_thresholding_ratio = .995,
-                                    .sample_max_value = 1.0};
+                                    .sample_max_value = 1.0,
+                                    .lambda_min_clipped = (double)-INFINITY};
 }
 
 /* Infinity is a number here: no clipping. */
@@ -99,10 +96,13 @@ static bool check_tables(const struct schedule *schedule, struct error *error)
                          "beta_end or trained_betas: the betas are so large that alpha_bar is 0 in "
                          "float32 before the last of %zu timesteps",
                          last + 1);
-    if (alpha_bar[last] <= 0.0 && schedule->config.head == HEAD_EPSILON)
+    if (alpha_bar[last] <= 0.0 && !schedule->config.allows_zero_snr &&
+        (schedule->config.head == HEAD_EPSILON || schedule->config.head == HEAD_SCORE))
         return error_set(error, ERROR_INVALID,
                          "prediction_type must be v_prediction or sample where alpha_bar ends at 0 "
-                         "(rescale_betas_zero_snr, jsd): epsilon does not say x_0 there");
+                         "(rescale_betas_zero_snr, jsd): "
+                         "%s does not say x_0 there",
+                         head_name(schedule->config.head));
     return true;
 }
 
@@ -164,11 +164,21 @@ static int trailing_timestep(const struct schedule_config *config, size_t n, siz
     return (int)rint(timesteps + (double)(n - 1 - i) * delta) - 1;
 }
 
+/* Song et al. 2020, appendix D.2: dense near the data, and from .8 T only. */
+static int quadratic_timestep(const struct schedule_config *config, size_t n, size_t i)
+{
+    const double last = sqrt(.8 * (double)config->timesteps);
+    const double root = n == 1 ? 0.0 : (double)i * (last / (double)(n - 1));
+
+    return (int)(root * root);
+}
+
 /* The i-th timestep, counted from the smallest. */
 static int (*const spacing_timestep[])(const struct schedule_config *config, size_t n, size_t i) = {
     [SPACING_LEADING] = leading_timestep,
     [SPACING_LINSPACE] = linspace_timestep,
     [SPACING_TRAILING] = trailing_timestep,
+    [SPACING_QUADRATIC] = quadratic_timestep,
 };
 
 bool schedule_check_steps(const struct schedule *schedule, size_t n, struct error *error)
@@ -196,4 +206,14 @@ bool schedule_timesteps(const struct schedule *schedule, enum spacing spacing, s
                          n, spacing_name(spacing), schedule->config.steps_offset, timesteps[0],
                          count - 1);
     return true;
+}
+
+size_t schedule_distinct(int *timesteps, size_t n)
+{
+    size_t kept = 1;
+
+    for (size_t i = 1; i < n; i++)
+        if (timesteps[i] != timesteps[kept - 1])
+            timesteps[kept++] = timesteps[i];
+    return kept;
 }

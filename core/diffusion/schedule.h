@@ -28,7 +28,9 @@
 #define SPACINGS(X)                                                                                \
     X(LEADING, "leading")                                                                          \
     X(LINSPACE, "linspace")                                                                        \
-    X(TRAILING, "trailing")
+    X(TRAILING, "trailing")                                                                        \
+    X(QUADRATIC, "quadratic")                                                                      \
+    X(UNIFORM, "uniform")
 
 #define VARIANCE_TYPES(X)                                                                          \
     X(FIXED_SMALL, "fixed_small")                                                                  \
@@ -56,9 +58,17 @@ enum variance_type {
 const char *spacing_name(enum spacing spacing);
 const char *variance_type_name(enum variance_type type);
 
-/* scheduler_config.json as read (core/model/scheduler_config.c), class defaults filled in. */
+/* What a config may leave to the class that runs, whose default is its own. */
+enum config_flag { NOT_GIVEN, GIVEN_FALSE, GIVEN_TRUE };
+
+static inline bool given_or(enum config_flag given, bool absent)
+{
+    return given == NOT_GIVEN ? absent : given == GIVEN_TRUE;
+}
+
+/* scheduler_config.json as read (core/model/scheduler_config.c). */
 struct schedule_config {
-    const char *class_name; /* static string: "DDPMScheduler" or "DDIMScheduler" */
+    const char *class_name; /* static string */
     const char *sampler;    /* static string: the sampler when none is asked for */
     size_t timesteps;       /* T, 2..SCHEDULE_TIMESTEPS_MAX */
     double beta_start, beta_end;
@@ -66,18 +76,18 @@ struct schedule_config {
     double *trained_betas; /* T numbers in [0,1), or NULL; borrowed: schedule_init copies nothing of
                               it */
     bool rescale_betas_zero_snr;
-    enum head head; /* prediction_type */
-    enum variance_type variance_type;
-    enum spacing spacing; /* timestep_spacing */
+    bool allows_zero_snr; /* the class itself runs epsilon where alpha_bar ends at 0 */
+    enum head head;       /* prediction_type */
     int steps_offset;
-    bool set_alpha_to_one;
-    bool clip_sample;
+    enum config_flag set_alpha_to_one;
+    enum config_flag clip_sample;
     double clip_sample_range;
     bool thresholding;
     double dynamic_thresholding_ratio, sample_max_value;
+    double lambda_min_clipped; /* -INFINITY: not at all */
 };
 
-/* The defaults of DDPMScheduler and DDIMScheduler, which agree wherever both have the key. */
+/* What classes take where the config does not say, wherever they agree. */
 struct schedule_config schedule_config_default(void);
 
 struct schedule {
@@ -101,8 +111,12 @@ MUST_CHECK bool schedule_check_steps(const struct schedule *schedule, size_t n,
                                      struct error *error);
 
 /* The n timesteps of DDPM, DDIM and PNDM, descending, exactly n of them, as NumPy rounds them in
- * diffusers (halves to even). 1 <= n <= T. INVALID too when steps_offset pushes one past T-1. */
+ * diffusers (halves to even). 1 <= n <= T. INVALID too when steps_offset pushes one past T-1. Not
+ * uniform, which has none. */
 MUST_CHECK bool schedule_timesteps(const struct schedule *schedule, enum spacing spacing, size_t n,
                                    int *timesteps, struct error *error);
+
+/* Drops neighbours that are equal, as quadratic has them; how many are left. */
+size_t schedule_distinct(int *timesteps, size_t n);
 
 #endif

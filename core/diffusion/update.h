@@ -8,7 +8,7 @@
 #define UPDATE_H
 
 #include "core/diffusion/clip.h"
-#include "core/diffusion/sampler.h"
+#include "core/diffusion/steps.h"
 
 /* Indices of plan_step.coefficient. A sampler whose noise depends on the output uses the rest. */
 enum update_coefficient { UPDATE_X0, UPDATE_X, UPDATE_OUTPUT, UPDATE_NOISE, UPDATE_COUNT };
@@ -34,21 +34,18 @@ static inline double update_mean(const struct update *update, double x, double o
 void update_without_noise(struct row *row, const struct plan *plan, const float *output);
 void update_with_noise(struct row *row, const struct plan *plan, const float *output);
 
-/* --- The plan and the life of a row, the same for these samplers. */
+/* --- The plan of these samplers. */
 
-/* Allocates the steps: the model's timesteps at the plan's spacing, `from` and `conversion` filled,
- * one evaluation each. INVALID, NO_MEMORY. */
-MUST_CHECK bool update_plan(struct plan *plan, struct error *error);
+/* The plan of a sampler on a table: `fill` is called with room for plan->steps timesteps. */
+MUST_CHECK bool with_timesteps(struct plan *plan,
+                               bool (*fill)(struct plan *plan, int *timesteps, struct error *error),
+                               struct error *error);
 
-/* alpha_bar at a timestep, and the level of an alpha_bar. */
-double update_alpha_bar(const struct plan *plan, long timestep);
-struct level update_level(double alpha_bar);
+/* Allocates the steps: the model's timesteps at the plan's spacing, repeats of quadratic dropped;
+ * says where each is asked; one evaluation each. Fills `timesteps`. INVALID, NO_MEMORY. */
+MUST_CHECK bool update_plan(struct plan *plan, int *timesteps, struct error *error);
 
-/* A sampler's begin. */
-void update_begin(struct row *row, const struct plan *plan);
-
-/* The end of a sampler's advance: the next step asks for x itself, or the row is done or, when x is
- * no longer finite, has failed. */
-enum advance update_end(struct row *row, const struct plan *plan);
+/* row_next, after one of the above: an advance of a sampler that chooses by plan_step.draws. */
+enum advance update_advance(struct row *row, const struct plan *plan, const float *output);
 
 #endif

@@ -163,7 +163,8 @@ static void place_row(struct batch *batch, struct slot *slot)
                           .output = slot->output,
                           .time = slot->row.time,
                           .label = label >= 0 ? label : null,
-                          .level = slot->row.level};
+                          .level = slot->row.level,
+                          .wants_score = slot->row.wants_score};
 
     slot->place = batch->place_count;
     batch->places[batch->place_count++] = place;
@@ -202,10 +203,18 @@ static void mark_failed(struct batch *batch)
 {
     for (size_t i = 0; i < batch->running_count; i++) {
         const struct slot *slot = batch->running[i];
+        struct error *error = &slot->request->error;
 
-        if (slot->outcome == ADVANCE_FAILED && slot->request->error.code == ERROR_NONE)
-            error_write(&slot->request->error, ERROR_NONFINITE,
-                        "row %zu, step %zu: the sample is not finite", slot->index, slot->row.step);
+        if (error->code != ERROR_NONE)
+            continue;
+        if (slot->outcome == ADVANCE_FAILED)
+            error_write(error, ERROR_NONFINITE, "row %zu, step %zu: the sample is not finite",
+                        slot->index, slot->row.step);
+        if (slot->outcome == ADVANCE_NOT_CONVERGED)
+            error_write(error, ERROR_NOT_CONVERGED,
+                        "row %zu: the tolerance was not reached within %zu evaluations: allow more "
+                        "(max_nfe) or a larger tolerance",
+                        slot->index, slot->row.evaluations);
     }
 }
 

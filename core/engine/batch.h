@@ -10,7 +10,7 @@
 #include "core/engine/counters.h"
 
 /* A slot's room for a sampler's state, in x's of the model. */
-#define BATCH_STATE_ROWS 8
+#define BATCH_STATE_ROWS PLAN_STATE_ROWS
 
 struct slot {
     struct request *request;

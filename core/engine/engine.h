@@ -30,6 +30,7 @@ struct request {
     const int32_t *labels; /* n; -1: no class, answered by class_input.null_label */
     const float *guidance; /* n; 1: one evaluation of the labelled run */
     float *x;              /* n * plan->dim: the results, C,H,W */
+    uint32_t *nfe;         /* n: evaluations that each row took, or NULL */
     void (*finish)(struct request *request); /* on a worker once all rows are done and error.code
                                                 is ERROR_NONE: encodes; may set error */
 
@@ -106,7 +107,7 @@ struct engine_calibration engine_calibration(const struct engine *engine,
 #define ENGINE_BATCH_BUCKETS 14 /* upper bounds 1 2 4 … 4096 places, last +Inf */
 #define ENGINE_TIME_BUCKETS  16 /* upper bounds ENGINE_TIME_BOUNDS, last +Inf */
 extern const double ENGINE_TIME_BOUNDS[ENGINE_TIME_BUCKETS - 1]; /* seconds */
-#define ENGINE_SAMPLERS_MAX 8
+#define ENGINE_SAMPLERS_MAX 32
 struct engine_model_stats {
     uint64_t steps; /* forwards */
     /* By sampler_at index. */

@@ -50,6 +50,9 @@ static void row_begin(struct batch *batch, struct slot *slot)
     (void)batch;
     row->step = 0;
     row->evaluations = 0;
+    row->stage = 0;
+    row->wants_score = false;
+    memset(row->number, 0, sizeof row->number);
     /* What the slot's last row left there must not be felt. */
     memset(row->state, 0, plan->state_floats * sizeof *row->state);
     rng_seed(&row->rng, request->seeds[slot->index]);
@@ -87,6 +90,17 @@ static void ask(struct place *place, const struct row *row)
 {
     place->time = row->time;
     place->level = row->level;
+    place->wants_score = row->wants_score;
+}
+
+/* What is left of a row that is done. */
+static void leave(const struct slot *slot, size_t dim)
+{
+    struct request *request = slot->request;
+
+    memcpy(request->x + slot->index * dim, slot->row.x, dim * sizeof *slot->row.x);
+    if (request->nfe != NULL)
+        request->nfe[slot->index] = (uint32_t)slot->row.evaluations;
 }
 
 static void row_advance(struct batch *batch, struct slot *slot)
@@ -100,7 +114,7 @@ static void row_advance(struct batch *batch, struct slot *slot)
         return;
     atomic_store_explicit(&batch->ended, true, memory_order_relaxed);
     if (slot->outcome == ADVANCE_DONE)
-        memcpy(slot->request->x + slot->index * dim, slot->row.x, dim * sizeof *slot->row.x);
+        leave(slot, dim);
 }
 
 void rows_begin(struct batch *batch, size_t count, struct gang *gang, const struct scratch *scratch)

@@ -135,7 +135,8 @@ static bool read_sampler(struct model *model, const struct config_object *object
                          struct error *error)
 {
     const struct sampler *sampler;
-    const char *name, *refusal;
+    struct error refusal;
+    const char *name;
 
     if (!config_object_string(object, "sampler", NULL, &name, error))
         return false;
@@ -145,10 +146,9 @@ static bool read_sampler(struct model *model, const struct config_object *object
     if (!sampler)
         return error_set(error, ERROR_BAD_MODEL,
                          CARD_PATH ": default.sampler \"%.60s\" is not built", name);
-    refusal = sampler_refuses(sampler, &model->schedule);
-    if (refusal)
+    if (!sampler_runs_on(sampler, &model->process, &refusal))
         return error_set(error, ERROR_BAD_MODEL, CARD_PATH ": default.sampler \"%s\": %s", name,
-                         refusal);
+                         refusal.text);
     model->card.default_sampler = strdup(name);
     return model->card.default_sampler || no_memory(error);
 }
@@ -158,7 +158,7 @@ static bool read_defaults(struct model *model, const cJSON *json, struct error *
     static const char *const keys[] = {"sampler", "steps", "guidance", NULL};
     const struct config_object object = {.json = json, .path = CARD_PATH, .prefix = "default."};
     const struct integer_range steps = {.minimum = 1,
-                                        .maximum = (long)model->schedule.config.timesteps};
+                                        .maximum = (long)process_steps_limit(&model->process)};
     const struct number_range guidance = {.maximum = GUIDANCE_MAX, .absent = 1.0};
     long step_count;
 

@@ -23,7 +23,7 @@ struct component {
 };
 
 struct mixture {
-    enum head head;
+    const struct process *process;
     size_t count, dim, label_count; /* 0: no labels */
     struct component *components;   /* by label */
     size_t *first;                  /* of each label; label_count + 1 entries */
@@ -203,7 +203,7 @@ static bool gaussian_mixture_open(struct model *model, struct folder *folder,
     model->network = mixture;
     if (!read_config(folder, mixture, error))
         return false;
-    mixture->head = model->schedule.config.head;
+    mixture->process = &model->process;
     model->shape = (struct model_shape){.is_points = true,
                                         .channels = mixture->dim,
                                         .dim = mixture->dim,
@@ -283,16 +283,18 @@ static void answer(const struct mixture *mixture, const struct place *place, str
     size_t end = place->label < 0 ? mixture->count : mixture->first[place->label + 1];
     set_shares(mixture, place, begin, end, at);
     for (size_t j = 0; j < mixture->dim; j++) {
-        double x_0 = 0, epsilon = 0;
+        double x_0 = 0, score = 0; /* against its sign */
         for (size_t k = begin; k < end; k++) {
             const struct component *component = &mixture->components[k];
             double mean = component->mean[j], alpha = place->level.alpha;
             double d = (double)place->x[j] - alpha * mean, v = at[k].variance;
             x_0 += at[k].share * (mean + alpha * component->variance / v * d);
-            epsilon += at[k].share * (d / v);
+            score += at[k].share * (d / v);
         }
-        epsilon *= place->level.sigma;
-        place->output[j] = (float)prediction_output(mixture->head, place->level, x_0, epsilon);
+        place->output[j] =
+            (float)(place->wants_score ? -score
+                                       : process_output(mixture->process, place->level, x_0,
+                                                        place->level.sigma * score));
     }
 }
 

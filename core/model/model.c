@@ -64,10 +64,10 @@ static bool read_name(struct model *model, const char *path, const char *root, s
     return true;
 }
 
-static bool read_schedule(struct model *model, struct folder *folder, struct error *error)
+static bool read_process(struct model *model, struct folder *folder, struct error *error)
 {
     const struct folder_file *file = &folder->files[FOLDER_SCHEDULER];
-    struct schedule_config config;
+    struct process_config config;
     struct error fault;
     bool good;
 
@@ -75,7 +75,7 @@ static bool read_schedule(struct model *model, struct folder *folder, struct err
         folder_warn(folder, "%s: is missing; DDPMScheduler with its defaults is used", file->path);
     if (!scheduler_config_parse(file->json, file->path, &config, error))
         return false;
-    good = schedule_init(&model->schedule, &config, &fault);
+    good = process_init(&model->process, &config, &fault);
     scheduler_config_finish(&config);
     return good ||
            error_set(error, fault.code == ERROR_NO_MEMORY ? ERROR_NO_MEMORY : ERROR_BAD_MODEL,
@@ -83,10 +83,12 @@ static bool read_schedule(struct model *model, struct folder *folder, struct err
 }
 
 /* What config.json and scheduler_config.json must agree on. */
-static bool check_schedule(const struct model *model, struct folder *folder, struct error *error)
+static bool check_process(const struct model *model, struct folder *folder, struct error *error)
 {
     const struct folder_file *file = &folder->files[FOLDER_SCHEDULER];
-    const enum variance_type type = model->schedule.config.variance_type;
+    const struct process_config *config = &model->process.config;
+    const enum variance_type type = (enum variance_type)process_option(
+        &model->process, OPTION_VARIANCE_TYPE, (double)VARIANCE_FIXED_SMALL);
     const bool learned = type == VARIANCE_LEARNED || type == VARIANCE_LEARNED_RANGE;
     const bool twice = model->shape.output_dim == 2 * model->shape.dim;
 
@@ -100,8 +102,8 @@ static bool check_schedule(const struct model *model, struct folder *folder, str
                     "%s: the network answers a variance too, but variance_type is %s: ddpm refuses "
                     "to run",
                     file->path, variance_type_name(type));
-    if (model->shape.is_points && model->schedule.config.clip_sample &&
-        !cJSON_GetObjectItemCaseSensitive(file->json, "clip_sample"))
+    if (model->shape.is_points && config->type == PROCESS_TABLE &&
+        config->schedule.clip_sample == NOT_GIVEN)
         folder_warn(
             folder,
             "%s: clip_sample is absent, so x_0 is clipped to [-1, 1], which destroys points "
@@ -123,8 +125,8 @@ static bool open_family(struct model *model, struct folder *folder, const struct
 static bool load(struct model *model, const char *path, struct folder *folder,
                  const struct backend *backend, struct error *error)
 {
-    if (!read_name(model, path, folder->root, error) || !read_schedule(model, folder, error) ||
-        !open_family(model, folder, backend, error) || !check_schedule(model, folder, error) ||
+    if (!read_name(model, path, folder->root, error) || !read_process(model, folder, error) ||
+        !open_family(model, folder, backend, error) || !check_process(model, folder, error) ||
         !card_read(model, folder, error) || !folder_digest(folder, model->digest, error))
         return false;
     model->warnings = folder->warnings;
@@ -163,7 +165,7 @@ void model_close(struct model *model)
         return;
     if (model->network)
         model->family->close(model);
-    schedule_finish(&model->schedule);
+    process_finish(&model->process);
     card_finish(model);
     for (size_t i = 0; i < model->warning_count; i++)
         free(model->warnings[i]);
@@ -174,14 +176,19 @@ void model_close(struct model *model)
 const char *model_default_sampler(const struct model *model)
 {
     return model->card.default_sampler ? model->card.default_sampler
-                                       : model->schedule.config.sampler;
+                                       : model->process.config.schedule.sampler;
 }
 
 size_t model_default_steps(const struct model *model)
 {
-    const size_t timesteps = model->schedule.config.timesteps;
+    const struct process_config *config = &model->process.config;
+    const size_t timesteps = config->schedule.timesteps;
 
     if (model->card.default_steps)
         return model->card.default_steps;
+    if (config->type == PROCESS_CM)
+        return 1;
+    if (config->levels != NULL)
+        return config->level_count;
     return timesteps < DEFAULT_STEPS ? timesteps : DEFAULT_STEPS;
 }

@@ -1,4 +1,4 @@
-/* model.h - a served model: its network, its schedule, and what a request may say to it.
+/* model.h - a served model: its network, its process, and what a request may say to it.
  *
  * Immutable once loaded; any thread may read it and evaluate it, each evaluation with its own
  * workspace. A family is a row of FAMILIES: to add one, write NAME.c and its row. */
@@ -8,7 +8,7 @@
 #include "core/base/digest.h"
 #include "core/base/error.h"
 #include "core/base/gang.h"
-#include "core/diffusion/schedule.h"
+#include "core/diffusion/process.h"
 #include "core/nn/backend.h"
 
 #include <stddef.h>
@@ -39,7 +39,7 @@ struct class_input {
 /* denoised.json; strings are owned and may be NULL. */
 struct model_card {
     char *title, *description, *licence, *data;
-    char *default_sampler;   /* NULL: the schedule's */
+    char *default_sampler;   /* NULL: the config's */
     size_t default_steps;    /* 0: min(50, T) */
     double default_guidance; /* 1 when not given */
     size_t preview_scale;    /* 1 when not given */
@@ -53,6 +53,7 @@ struct place {
     double time;               /* may be fractional */
     int32_t label;             /* -1: no class given */
     struct level level;        /* of x: an exact model needs it, a network does not look */
+    bool wants_score;          /* an exact model answers the score, whatever its head */
     const float *class_vector; /* only where class_input.needs_vector: in place of a label */
 };
 
@@ -84,7 +85,7 @@ struct model {
     struct model_shape shape;
     struct class_input class_input;
     struct model_card card;
-    struct schedule schedule;
+    struct process process;
     uint64_t weight_bytes; /* of prepared weights in memory */
     double load_seconds;
     char **warnings; /* of loading, a sentence each, for the log; owned */

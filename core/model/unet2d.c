@@ -69,12 +69,12 @@ static bool unet2d_open(struct model *model, struct folder *folder, const struct
         return false;
     describe(model, &unet->config);
     if (unet->config.time_kind == TIME_LEARNED &&
-        unet->config.time_rows < model->schedule.config.timesteps)
+        unet->config.time_rows < model->process.config.schedule.timesteps)
         folder_warn(folder,
                     "%s: num_train_timesteps is %zu, but the scheduler counts %zu: the last "
                     "timestep that was learned stands for all after it",
                     folder_config_path(folder), unet->config.time_rows,
-                    model->schedule.config.timesteps);
+                    model->process.config.schedule.timesteps);
     model->weight_bytes = unet->arena.size;
     tensor_list_finish(&unet->tensors);
     return true;

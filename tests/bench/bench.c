@@ -47,7 +47,7 @@ static void print_refusal(void *context, const char *folder, const struct error 
 /* Enough steps for a second or so, as one forward says; no more than the schedule has. */
 static size_t steps_for(const struct model *model, double seconds)
 {
-    const size_t limit = model->schedule.config.timesteps;
+    const size_t limit = model->process.config.schedule.timesteps;
     const double steps = 0.7 / seconds;
 
     return steps < 2.0 ? 2 : steps > (double)limit ? limit : (size_t)steps;
@@ -74,7 +74,7 @@ static void bench_batches(const struct bench *bench, const struct model *model)
 
 static void bench_points(const struct bench *bench, const struct model *model)
 {
-    const size_t limit = model->schedule.config.timesteps;
+    const size_t limit = model->process.config.schedule.timesteps;
     static const char *const samplers[] = {"ddpm", "ddim"};
 
     for (size_t i = 0; i < sizeof samplers / sizeof samplers[0]; i++) {
@@ -93,7 +93,7 @@ static void bench_tick(const struct bench *bench, const struct model *model)
 {
     const double forward = bench_forward(bench, model, 1);
     const struct bench_run run =
-        bench_request(bench, model, "ddim", model->schedule.config.timesteps, 1);
+        bench_request(bench, model, "ddim", model->process.config.schedule.timesteps, 1);
     const double tick = run.cpu_seconds / (double)run.ticks;
 
     printf("%-14s a tick of one row %.2f us, %.2f us of it beside the forward\n", model->name,

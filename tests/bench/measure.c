@@ -143,8 +143,8 @@ static struct bench_run run(const struct bench *bench, struct request *request)
 struct bench_run bench_request(const struct bench *bench, const struct model *model,
                                const char *sampler, size_t steps, size_t n)
 {
-    const struct option_values none = {{false}, {0.0}};
-    const struct plan_request wanted = {.schedule = &model->schedule,
+    const struct option_values none = {.given = {false}};
+    const struct plan_request wanted = {.process = &model->process,
                                         .sampler = sampler,
                                         .steps = steps,
                                         .options = &none,

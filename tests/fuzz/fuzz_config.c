@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         make_folders();
     write_file(path_of(file->folder, file->name), data + (size > 0), size > 0 ? size - 1 : 0);
     model = model_open(path_of(file->folder, ""), backend_find("portable"), &error);
-    if (model != NULL && (model->shape.dim == 0 || model->schedule.config.timesteps < 2))
+    if (model != NULL && (model->shape.dim == 0 || model->process.config.schedule.timesteps < 2))
         abort();
     if (model == NULL && error.code != ERROR_BAD_MODEL)
         abort();

@@ -34,7 +34,7 @@ struct pipeline_case {
 /* One run of the case: rows, and the places they ask for. With guidance a row has two, the second
  * without its class. */
 struct run {
-    struct schedule schedule;
+    struct process process;
     struct plan *plan;
     struct model *model;
     struct golden_team team;
@@ -83,15 +83,15 @@ static bool make_schedule(const struct pipeline_case *c, struct run *run, const 
                           struct error *error)
 {
     cJSON *json = merged_config(c);
-    struct schedule_config config;
+    struct process_config config;
     bool good;
 
     if (json == NULL)
         return error_set(error, ERROR_IO, "the model has no scheduler_config.json");
     good = scheduler_config_parse(json, "scheduler_config.json", &config, error);
     if (good) {
-        *sampler = config.sampler;
-        good = schedule_init(&run->schedule, &config, error);
+        *sampler = config.schedule.sampler;
+        good = process_init(&run->process, &config, error);
         scheduler_config_finish(&config);
     }
     cJSON_Delete(json);
@@ -101,7 +101,7 @@ static bool make_schedule(const struct pipeline_case *c, struct run *run, const 
 static bool make_plan(const struct pipeline_case *c, struct run *run, struct error *error)
 {
     struct option_values options = {0};
-    struct plan_request request = {.schedule = &run->schedule,
+    struct plan_request request = {.process = &run->process,
                                    .steps = (size_t)number_at(c->json, "steps", 1),
                                    .options = &options,
                                    .dim = run->model->shape.dim,
@@ -294,7 +294,7 @@ static bool run_backend(struct pipeline_case *c, const struct backend *backend, 
     free(run.places);
     free(run.block);
     plan_destroy(run.plan);
-    schedule_finish(&run.schedule);
+    process_finish(&run.process);
     golden_team_stop(&run.team);
     model_close(run.model);
     return good;
@@ -343,12 +343,23 @@ static bool run_case(struct pipeline_case *c, struct error *error)
     return true;
 }
 
+static enum scheduler_class class_of(const char *scheduler)
+{
+    cJSON *config = cJSON_CreateObject();
+    enum scheduler_class class;
+
+    cJSON_AddStringToObject(config, "_class_name", scheduler);
+    class = scheduler_class_of(config);
+    cJSON_Delete(config);
+    return class;
+}
+
 static void report(struct pipeline_case *c)
 {
     const char *scheduler = text_at(c->json, "scheduler");
     struct error error;
 
-    if (scheduler_class_find(scheduler) == SCHEDULER_NOT_BUILT)
+    if (class_of(scheduler) == SCHEDULER_NOT_BUILT)
         golden_report(GOLDEN_SKIP, c->name, "%s is not built yet", scheduler);
     else if (!run_case(c, &error))
         golden_report(GOLDEN_FAIL, c->name, "%s", error.text);

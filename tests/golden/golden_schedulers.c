@@ -13,12 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define X0_TOLERANCE     1e-4
-#define NUMBER_TOLERANCE 1e-5
+#define X0_TOLERANCE       1e-4
+#define NUMBER_TOLERANCE   1e-5
+#define TIMESTEP_TOLERANCE 1e-3
 
 /* A case's scheduler and what it makes of the request. */
-struct process {
-    struct schedule schedule;
+struct subject {
+    struct process process;
     struct plan *plan;
 };
 
@@ -30,10 +31,10 @@ struct tensors {
 
 struct run {
     const cJSON *json;
-    struct process process;
+    struct subject subject;
     struct tensors tensors;
     struct row row;
-    float *block;    /* the row's arrays */
+    float *block;    /* the row's arrays; its state, which may hold doubles, first */
     size_t call;     /* in progress */
     double error;    /* largest so far, in units of what is allowed */
     char fault[256]; /* "" while nothing is wrong */
@@ -54,7 +55,17 @@ static size_t whole(const cJSON *item)
     return value >= 0.0 && value < 4294967296.0 ? (size_t)value : 0;
 }
 
-static bool read_options(const cJSON *json, struct option_values *values, struct error *error)
+static void read_list(const cJSON *item, int list[OPTION_LIST_MAX], double *count)
+{
+    const cJSON *entry;
+    size_t used = 0;
+
+    cJSON_ArrayForEach(entry, item) if (used < OPTION_LIST_MAX) list[used++] = entry->valueint;
+    *count = (double)used;
+}
+
+static bool read_options(const cJSON *json, struct option_values *values, int list[OPTION_LIST_MAX],
+                         struct error *error)
 {
     const cJSON *item;
 
@@ -67,38 +78,53 @@ static bool read_options(const cJSON *json, struct option_values *values, struct
             return error_set(error, ERROR_INVALID, "option %s is unknown", item->string);
         values->given[option] = true;
         values->value[option] = cJSON_IsNumber(item) ? item->valuedouble : cJSON_IsTrue(item);
+        if (!cJSON_IsArray(item))
+            continue;
+        read_list(item, list, &values->value[option]);
+        values->list[option] = list;
     }
     return true;
 }
 
-static bool process_init(struct process *process, const cJSON *json, size_t dim, size_t output_dim,
-                         struct error *error)
+/* A model's config names the sampler that runs by default; here the class itself is meant. */
+static const char *sampler_of(const struct process_config *config)
 {
-    struct schedule_config config;
-    struct option_values options;
-    struct plan_request request = {.schedule = &process->schedule,
-                                   .steps = whole(cJSON_GetObjectItem(json, "steps")),
-                                   .options = &options,
-                                   .dim = dim,
-                                   .output_dim = output_dim};
-    bool is_valid;
-
-    memset(process, 0, sizeof(*process));
-    if (!scheduler_config_parse(cJSON_GetObjectItem(json, "config"), "config", &config, error))
-        return false;
-    request.sampler = config.sampler;
-    is_valid =
-        read_options(json, &options, error) && schedule_init(&process->schedule, &config, error);
-    scheduler_config_finish(&config);
-    if (is_valid)
-        process->plan = plan_create(&request, error);
-    return process->plan != NULL;
+    return strcmp(config->schedule.class_name, "DDIMInverseScheduler") == 0
+               ? "ddim_inverse"
+               : config->schedule.sampler;
 }
 
-static void process_finish(struct process *process)
+static bool subject_init(struct subject *subject, const cJSON *json, size_t dim, size_t output_dim,
+                         struct error *error)
 {
-    plan_destroy(process->plan);
-    schedule_finish(&process->schedule);
+    struct process_config config;
+    struct option_values options;
+    int list[OPTION_LIST_MAX];
+    struct plan_request request = {
+        .process = &subject->process,
+        .steps = whole(cJSON_GetObjectItem(json, "steps")),
+        .steps_asked = !cJSON_HasObjectItem(cJSON_GetObjectItem(json, "options"), "timesteps"),
+        .options = &options,
+        .dim = dim,
+        .output_dim = output_dim};
+    bool is_valid;
+
+    memset(subject, 0, sizeof(*subject));
+    if (!scheduler_config_parse(cJSON_GetObjectItem(json, "config"), "config", &config, error))
+        return false;
+    request.sampler = sampler_of(&config);
+    is_valid = read_options(json, &options, list, error) &&
+               process_init(&subject->process, &config, error);
+    scheduler_config_finish(&config);
+    if (is_valid)
+        subject->plan = plan_create(&request, error);
+    return subject->plan != NULL;
+}
+
+static void subject_finish(struct subject *subject)
+{
+    plan_destroy(subject->plan);
+    process_finish(&subject->process);
 }
 
 static void set_fault(struct run *run, const char *what)
@@ -107,21 +133,61 @@ static void set_fault(struct run *run, const char *what)
         (void)snprintf(run->fault, sizeof(run->fault), "%s at call %zu", what, run->call);
 }
 
-/* Both numbers of the plan as a whole, and the timestep of every call. */
+/* Whole timesteps are equal, others nearly. */
+static bool is_timestep(double value, double expected)
+{
+    return expected == rint(expected) ? value == expected
+                                      : fabs(value - expected) <= TIMESTEP_TOLERANCE;
+}
+
+static bool is_close(double value, double expected)
+{
+    return fabs(value - expected) <= NUMBER_TOLERANCE * fabs(expected);
+}
+
+/* As the class counts it: of a flow its time. */
+static double sigma_of(const struct plan *plan, struct level level)
+{
+    return plan->process->config.type == PROCESS_FLOW ? level.sigma : level.sigma / level.alpha;
+}
+
+/* One per call and the final one; classes that list them otherwise have only their own. */
+static const char *compare_sigmas(const struct plan *plan, const cJSON *json)
+{
+    const cJSON *sigmas = cJSON_GetObjectItem(json, "sigmas"), *item;
+    size_t call = 0;
+
+    if ((size_t)cJSON_GetArraySize(sigmas) != plan->step_count + 1)
+        return NULL;
+    cJSON_ArrayForEach(item, sigmas)
+    {
+        const struct level level =
+            call < plan->step_count ? plan->step[call].from : plan->step[call - 1].to;
+
+        if (!is_close(sigma_of(plan, level), item->valuedouble))
+            return "sigmas differ";
+        call++;
+    }
+    return NULL;
+}
+
+/* The number of the plan as a whole, and the timestep of every call. */
 static const char *compare_grid(const struct plan *plan, const cJSON *json)
 {
     const cJSON *timesteps = cJSON_GetObjectItem(json, "timesteps"), *item;
-    const double scale = cJSON_GetNumberValue(cJSON_GetObjectItem(json, "init_noise_sigma"));
     size_t call = 0;
 
-    if (!(fabs(plan->start_scale - scale) <= NUMBER_TOLERANCE * scale))
+    if (!is_close(plan->start_scale,
+                  cJSON_GetNumberValue(cJSON_GetObjectItem(json, "init_noise_sigma"))))
         return "init_noise_sigma differs";
     if ((size_t)cJSON_GetArraySize(timesteps) != plan->step_count)
         return "the number of timesteps differs";
-    cJSON_ArrayForEach(item,
-                       timesteps) if (item->valuedouble !=
-                                      plan->step[call++].model_time) return "timesteps differ";
-    return NULL;
+    cJSON_ArrayForEach(item, timesteps)
+    {
+        if (!is_timestep(plan->step[call++].model_time, item->valuedouble))
+            return "timesteps differ";
+    }
+    return compare_sigmas(plan, json);
 }
 
 static double largest(const float *values, size_t count)
@@ -139,7 +205,7 @@ static void compare(struct run *run, const char *what, const float *values, cons
 {
     double most = 0.0;
 
-    for (size_t i = 0; i < run->process.plan->dim; i++) {
+    for (size_t i = 0; i < run->subject.plan->dim; i++) {
         const double difference = fabs((double)values[i] - (double)expected[i]);
 
         if (!(difference <= most))
@@ -162,7 +228,7 @@ static bool draws_at(const cJSON *json, size_t call)
 static void check_call(struct run *run, double tolerance)
 {
     const size_t call = run->call;
-    const struct plan *plan = run->process.plan;
+    const struct plan *plan = run->subject.plan;
     const struct tensors *tensors = &run->tensors;
     const size_t dim = plan->dim, at = call * dim;
     const float *output = tensors->model_output + call * plan->output_dim;
@@ -170,7 +236,7 @@ static void check_call(struct run *run, double tolerance)
         tolerance * fmax(largest(tensors->x_in + at, dim), largest(tensors->x_out + at, dim));
     const float *input = tensors->model_input == NULL ? tensors->x_in : tensors->model_input;
     const bool is_last = call + 1 == plan->step_count;
-    float *x_0 = run->block + 4 * dim;
+    float *x_0 = run->row.scratch + dim;
     enum advance advance;
 
     compare(run, "model input", run->row.input, input + at, allowed);
@@ -191,19 +257,21 @@ static void check_call(struct run *run, double tolerance)
 
 static void check_calls(struct run *run)
 {
-    const struct plan *plan = run->process.plan;
+    const struct plan *plan = run->subject.plan;
     const size_t dim = plan->dim;
     const char *fault = compare_grid(plan, run->json);
+    float *arrays;
 
     if (fault != NULL) {
         set_fault(run, fault);
         return;
     }
-    run->row = (struct row){.x = run->block,
-                            .input = run->block + dim,
-                            .noise = run->block + 2 * dim,
-                            .scratch = run->block + 3 * dim,
-                            .state = run->block + 5 * dim};
+    arrays = run->block + plan->state_floats;
+    run->row = (struct row){.x = arrays,
+                            .input = arrays + dim,
+                            .noise = arrays + 2 * dim,
+                            .scratch = arrays + 3 * dim,
+                            .state = run->block};
     rng_seed(&run->row.rng, (uint32_t)whole(cJSON_GetObjectItem(run->json, "seed")));
     plan->sampler->begin(&run->row, plan);
     for (run->call = 0; run->call < plan->step_count && run->fault[0] == '\0'; run->call++)
@@ -270,12 +338,12 @@ static bool run_calls(struct run *run, const struct safetensors *file, struct er
 
     if (output == NULL || calls == 0 || dim == 0 || output->count % (calls * dim) != 0)
         return error_set(error, ERROR_INVALID, "model_output does not fit shape and timesteps");
-    if (!process_init(&run->process, run->json, dim, (size_t)output->count / calls, error))
+    if (!subject_init(&run->subject, run->json, dim, (size_t)output->count / calls, error))
         return false;
-    run->block = calloc(5 * dim + run->process.plan->state_floats, sizeof(*run->block));
+    run->block = calloc(5 * dim + run->subject.plan->state_floats, sizeof(*run->block));
     if (run->block == NULL)
         return error_set(error, ERROR_NO_MEMORY, "no memory for a row");
-    if (!read_tensors(file, calls, run->process.plan, &run->tensors, error))
+    if (!read_tensors(file, calls, run->subject.plan, &run->tensors, error))
         return false;
     check_calls(run);
     return true;
@@ -300,14 +368,17 @@ static void run_case(const char *directory, const char *name, const cJSON *json)
     safetensors_close(&file);
     free_tensors(&run.tensors);
     free(run.block);
-    process_finish(&run.process);
+    subject_finish(&run.subject);
 }
 
 /* True when it has said so: a class that this version does not run, or does not know. */
 static bool skip_class(const char *title, const cJSON *config)
 {
     const char *class_name = class_of(config);
-    const enum scheduler_class class = scheduler_class_find(class_name);
+    const enum scheduler_class class =
+        strcmp(class_name, "DDIMInverseScheduler") == 0 && sampler_find("ddim_inverse") == NULL
+            ? SCHEDULER_NOT_BUILT
+            : scheduler_class_of(config);
 
     if (class == SCHEDULER_NOT_BUILT)
         golden_report(GOLDEN_SKIP, title, "%s is not built", class_name);
@@ -327,20 +398,20 @@ static bool predicts_variance(const cJSON *json)
 
 static void check_grid(const char *title, const cJSON *json)
 {
-    struct process process;
+    struct subject subject;
     struct error error;
     const char *fault;
 
     if (skip_class(title, cJSON_GetObjectItem(json, "config")))
         return;
-    if (!process_init(&process, json, 1, predicts_variance(json) ? 2 : 1, &error)) {
+    if (!subject_init(&subject, json, 1, predicts_variance(json) ? 2 : 1, &error)) {
         golden_report(GOLDEN_FAIL, title, "%s", error.text);
     } else {
-        fault = compare_grid(process.plan, json);
+        fault = compare_grid(subject.plan, json);
         golden_report(fault == NULL ? GOLDEN_OK : GOLDEN_FAIL, title, "%s",
                       fault == NULL ? "equal" : fault);
     }
-    process_finish(&process);
+    subject_finish(&subject);
 }
 
 static void check_grids(const char *name, const cJSON *json)
@@ -377,8 +448,8 @@ static void visit_case(const char *directory, const char *name, void *context)
 
 static void visit_saved(const char *directory, const char *name, void *context)
 {
-    struct schedule_config config;
-    struct schedule schedule = {.beta = NULL};
+    struct process_config config;
+    struct process process = {.kind = NULL};
     struct error error;
     char path[4096], title[256];
     cJSON *json;
@@ -391,12 +462,12 @@ static void visit_saved(const char *directory, const char *name, void *context)
         golden_report(GOLDEN_FAIL, title, "cannot be read");
     } else if (!skip_class(title, json)) {
         if (scheduler_config_parse(json, name, &config, &error) &&
-            schedule_init(&schedule, &config, &error))
+            process_init(&process, &config, &error))
             golden_report(GOLDEN_OK, title, "parses");
         else
             golden_report(GOLDEN_FAIL, title, "%s", error.text);
         scheduler_config_finish(&config);
-        schedule_finish(&schedule);
+        process_finish(&process);
     }
     cJSON_Delete(json);
 }

@@ -1,10 +1,16 @@
 #include "tests/support/chain.h"
 #include "tests/support/test.h"
 
+#include <string.h>
+
 void chain_init(struct chain *chain, uint32_t seed)
 {
-    chain->row = (struct row){
-        .x = chain->x, .input = chain->input, .noise = chain->noise, .scratch = chain->scratch};
+    memset(chain->state, 0, sizeof chain->state);
+    chain->row = (struct row){.x = chain->x,
+                              .input = chain->input,
+                              .state = chain->state,
+                              .noise = chain->noise,
+                              .scratch = chain->scratch};
     rng_seed(&chain->row.rng, seed);
 }
 
@@ -28,4 +34,10 @@ struct plan *chain_plan(const struct plan_request *request)
     if (plan == NULL)
         fail_msg("%s", error.text);
     return plan;
+}
+
+void chain_config(struct process_config *config, enum sampler_option option, double value)
+{
+    config->options.given[option] = true;
+    config->options.value[option] = value;
 }

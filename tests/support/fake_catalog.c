@@ -67,7 +67,7 @@ static const struct {
 
 void fake_catalog_init(struct fake_catalog *fake)
 {
-    struct schedule_config config = schedule_config_default();
+    struct process_config config = process_config_default(PROCESS_TABLE);
     struct error error;
     bool good;
 
@@ -84,8 +84,8 @@ void fake_catalog_init(struct fake_catalog *fake)
         model->card.preview_scale = 1;
         memcpy(model->card.view, (const double[]){-8, 8, -8, 8}, sizeof model->card.view);
         model->weight_bytes = 123456;
-        config.timesteps = ROWS[i].timesteps;
-        good = schedule_init(&model->schedule, &config, &error);
+        config.schedule.timesteps = ROWS[i].timesteps;
+        good = process_init(&model->process, &config, &error);
         assert(good);
     }
     fake->catalog = (struct catalog){
@@ -95,5 +95,5 @@ void fake_catalog_init(struct fake_catalog *fake)
 void fake_catalog_finish(struct fake_catalog *fake)
 {
     for (size_t i = 0; i < FAKE_MODELS; i++)
-        schedule_finish(&fake->models[i].schedule);
+        process_finish(&fake->models[i].process);
 }

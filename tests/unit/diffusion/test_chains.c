@@ -23,7 +23,7 @@ struct known {
 
 static void answer(const struct row *row, const struct plan *plan, float *output)
 {
-    mixture_output(plan->schedule->config.head, row->level, -1, row->input, output);
+    mixture_output(process_head(plan->process), row->level, -1, row->input, output);
     output[2] = output[3] = .3f; /* the predicted variance, where it is one */
 }
 
@@ -50,30 +50,30 @@ static void give(struct option_values *options, enum sampler_option option, doub
 
 static void check_head(const struct known *known, enum head head)
 {
-    struct schedule_config config = schedule_config_default();
+    struct process_config config = process_config_default(PROCESS_TABLE);
     struct option_values options = {.given = {false}};
     struct plan_request request = {.sampler = known->sampler,
                                    .steps = known->steps,
                                    .options = &options,
                                    .dim = 2,
                                    .output_dim = known->variance_type < VARIANCE_LEARNED ? 2 : 4};
-    struct schedule schedule;
+    struct process process;
     struct error error;
     struct plan *plan;
 
-    config.head = head;
-    config.clip_sample = known->clip_sample;
-    config.variance_type = known->variance_type;
-    if (!schedule_init(&schedule, &config, &error))
+    config.schedule.head = head;
+    config.schedule.clip_sample = known->clip_sample ? GIVEN_TRUE : GIVEN_FALSE;
+    chain_config(&config, OPTION_VARIANCE_TYPE, known->variance_type);
+    if (!process_init(&process, &config, &error))
         fail_msg("%s", error.text);
-    request.schedule = &schedule;
+    request.process = &process;
     give(&options, OPTION_SPACING, known->spacing);
     if (known->eta >= 0.0)
         give(&options, OPTION_ETA, known->eta);
     plan = chain_plan(&request);
     run(known->name, plan, answer, known->end);
     plan_destroy(plan);
-    schedule_finish(&schedule);
+    process_finish(&process);
 }
 
 /* An exact network says the same through every head. */
@@ -218,10 +218,10 @@ static void guided_chains_end_where_they_must(void **state)
 {
     static const double by_1[] = {4.240623, 2.714939, 3.509027, 3.180983};
     static const double by_2[] = {4.805575, 3.279892, 4.116309, 3.788265};
-    struct schedule_config config = schedule_config_default();
+    struct process_config config = process_config_default(PROCESS_TABLE);
     const struct option_values options = {.given = {false}};
-    struct schedule schedule;
-    struct plan_request request = {.schedule = &schedule,
+    struct process process;
+    struct plan_request request = {.process = &process,
                                    .sampler = "ddim",
                                    .steps = 10,
                                    .options = &options,
@@ -231,13 +231,13 @@ static void guided_chains_end_where_they_must(void **state)
     struct plan *plan;
 
     (void)state;
-    config.clip_sample = false;
-    assert_true(schedule_init(&schedule, &config, &error));
+    config.schedule.clip_sample = GIVEN_FALSE;
+    assert_true(process_init(&process, &config, &error));
     plan = chain_plan(&request);
     run("guidance 1", plan, guided_by_1, by_1);
     run("guidance 2", plan, guided_by_2, by_2);
     plan_destroy(plan);
-    schedule_finish(&schedule);
+    process_finish(&process);
 }
 
 int main(void)

@@ -79,23 +79,25 @@ static void quantiles_are_those_of_the_sorted_values(void **state)
 
 static const struct conversion as_output = {.x0_o = 1.0};
 
-static struct clip clip_of(const struct schedule_config *config, const float *output, size_t dim)
+static const struct clip_rule usual = {.limit = 1.0, .ratio = .995, .maximum = 1.0};
+
+static struct clip clip_of(const struct clip_rule *rule, const float *output, size_t dim)
 {
     static const float x[MAX];
     static float scratch[MAX];
 
-    return clip_for(config, &as_output, x, output, dim, scratch);
+    return clip_for(rule, &as_output, x, output, dim, scratch);
 }
 
 static void nothing_is_clipped_unless_the_config_says_so(void **state)
 {
     const float output[] = {-1e30f, 5.0f};
-    struct schedule_config config = schedule_config_default();
+    struct clip_rule rule = usual;
     struct clip clip;
 
     (void)state;
-    config.clip_sample = false;
-    clip = clip_of(&config, output, 2);
+    rule.limit = (double)INFINITY;
+    clip = clip_of(&rule, output, 2);
     assert_true(clip_value(&clip, -1e30) == -1e30);
     assert_true(clip.scale == 1.0);
 }
@@ -103,12 +105,12 @@ static void nothing_is_clipped_unless_the_config_says_so(void **state)
 static void clip_sample_bounds_by_its_range(void **state)
 {
     const float output[] = {0.0f};
-    struct schedule_config config = schedule_config_default();
+    struct clip_rule rule = usual;
     struct clip clip;
 
     (void)state;
-    config.clip_sample_range = 1.5;
-    clip = clip_of(&config, output, 1);
+    rule.limit = 1.5;
+    clip = clip_of(&rule, output, 1);
     assert_true(clip_value(&clip, 2.0) == 1.5);
     assert_true(clip_value(&clip, -2.0) == -1.5);
     assert_true(clip_value(&clip, 1.25) == 1.25);
@@ -119,34 +121,34 @@ static void clip_sample_bounds_by_its_range(void **state)
 static void thresholding_bounds_by_a_quantile_and_divides_by_it(void **state)
 {
     const float output[] = {-3.0f, .5f, 1.0f, 2.0f, .25f};
-    struct schedule_config config = schedule_config_default();
+    struct clip_rule rule = usual;
     struct clip clip;
 
     (void)state;
-    config.thresholding = true; /* wins over clip_sample, which is on */
-    config.dynamic_thresholding_ratio = .75;
-    config.sample_max_value = 10.0;
-    clip = clip_of(&config, output, 5);
+    rule.thresholding = true; /* wins over clip_sample, which is on */
+    rule.ratio = .75;
+    rule.maximum = 10.0;
+    clip = clip_of(&rule, output, 5);
     assert_true(clip.limit == 2.0);
     assert_true(clip.scale == .5);
-    config.sample_max_value = 1.6;
-    clip = clip_of(&config, output, 5);
+    rule.maximum = 1.6;
+    clip = clip_of(&rule, output, 5);
     assert_true(clip.limit == 1.6);
-    config.dynamic_thresholding_ratio = 0.0;
-    clip = clip_of(&config, output, 5);
+    rule.ratio = 0.0;
+    clip = clip_of(&rule, output, 5);
     assert_true(clip.limit == 1.0);
 }
 
 static void thresholding_of_values_that_are_no_numbers_ends(void **state)
 {
     const float output[] = {(float)NAN, .5f, (float)NAN, (float)INFINITY, (float)NAN};
-    struct schedule_config config = schedule_config_default();
+    struct clip_rule rule = usual;
     struct clip clip;
 
     (void)state;
-    config.thresholding = true;
-    config.sample_max_value = 4.0;
-    clip = clip_of(&config, output, 5);
+    rule.thresholding = true;
+    rule.maximum = 4.0;
+    clip = clip_of(&rule, output, 5);
     assert_true(clip.limit == 4.0);
     assert_true(isnan(clip_value(&clip, (double)NAN)));
 }

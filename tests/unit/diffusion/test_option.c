@@ -34,8 +34,8 @@ static void choices_have_the_index_of_their_enum(void **state)
 
     (void)state;
     assert_string_equal(spacing->choices[SPACING_TRAILING], "trailing");
-    assert_null(spacing->choices[SPACING_TRAILING + 1]);
-    assert_true(spacing->maximum == (double)SPACING_TRAILING);
+    assert_null(spacing->choices[SPACING_UNIFORM + 1]);
+    assert_true(spacing->maximum == (double)SPACING_UNIFORM);
     assert_string_equal(variance->choices[VARIANCE_LEARNED_RANGE], "learned_range");
     assert_null(variance->choices[VARIANCE_LEARNED_RANGE + 1]);
     assert_true(variance->maximum == (double)VARIANCE_LEARNED_RANGE);
@@ -51,7 +51,7 @@ static void values_out_of_range_or_between_choices_are_not_allowed(void **state)
     assert_false(option_allows(OPTION_ETA, -1e-9));
     assert_false(option_allows(OPTION_ETA, (double)NAN));
     assert_true(option_allows(OPTION_SPACING, 2.0));
-    assert_false(option_allows(OPTION_SPACING, 3.0));
+    assert_false(option_allows(OPTION_SPACING, 5.0));
     assert_false(option_allows(OPTION_SPACING, .5));
     assert_false(option_allows(OPTION_USE_CLIPPED_MODEL_OUTPUT, 2.0));
 }

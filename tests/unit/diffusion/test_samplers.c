@@ -13,7 +13,7 @@
 
 static void answer_mixture(const struct row *row, const struct plan *plan, float *output)
 {
-    mixture_output(plan->schedule->config.head, row->level, -1, row->input, output);
+    mixture_output(process_head(plan->process), row->level, -1, row->input, output);
 }
 
 /* Some network: bounded, and different for every value and time. */
@@ -31,28 +31,28 @@ static void answer_nan(const struct row *row, const struct plan *plan, float *ou
 }
 
 struct setting {
-    struct schedule schedule;
+    struct process process;
     struct option_values options;
     struct plan_request request;
 };
 
-static struct schedule_config unclipped(void)
+static struct process_config unclipped(void)
 {
-    struct schedule_config config = schedule_config_default();
+    struct process_config config = process_config_default(PROCESS_TABLE);
 
-    config.clip_sample = false;
+    config.schedule.clip_sample = GIVEN_FALSE;
     return config;
 }
 
-static void set_up(struct setting *setting, const struct schedule_config *config,
+static void set_up(struct setting *setting, const struct process_config *config,
                    const char *sampler, size_t dim)
 {
     struct error error;
 
     memset(setting, 0, sizeof(*setting));
-    if (!schedule_init(&setting->schedule, config, &error))
+    if (!process_init(&setting->process, config, &error))
         fail_msg("%s", error.text);
-    setting->request = (struct plan_request){.schedule = &setting->schedule,
+    setting->request = (struct plan_request){.process = &setting->process,
                                              .sampler = sampler,
                                              .steps = 10,
                                              .options = &setting->options,
@@ -68,7 +68,7 @@ static void give(struct setting *setting, enum sampler_option option, double val
 
 static void ddim_with_eta_1_on_every_timestep_is_ddpm(void **state)
 {
-    const struct schedule_config config = unclipped();
+    const struct process_config config = unclipped();
     struct setting setting;
     struct plan *ddpm, *ddim;
 
@@ -91,12 +91,12 @@ static void ddim_with_eta_1_on_every_timestep_is_ddpm(void **state)
     }
     plan_destroy(ddpm);
     plan_destroy(ddim);
-    schedule_finish(&setting.schedule);
+    process_finish(&setting.process);
 }
 
 static void asked_at(const struct row *row, const struct plan *plan, float *output)
 {
-    const double alpha_bar = plan->schedule->alpha_bar_parity[(size_t)row->time];
+    const double alpha_bar = plan->process->schedule.alpha_bar_parity[(size_t)row->time];
 
     assert_true(row->time == plan->step[row->step].model_time);
     assert_true(row->level.alpha == sqrt(alpha_bar));
@@ -107,13 +107,13 @@ static void asked_at(const struct row *row, const struct plan *plan, float *outp
 
 static void every_evaluation_is_asked_at_the_exact_level_of_its_timestep(void **state)
 {
-    struct schedule_config config = unclipped();
+    struct process_config config = unclipped();
     struct setting setting;
 
     (void)state;
-    config.head = HEAD_V;
-    config.rescale_betas_zero_snr = true;
-    config.spacing = SPACING_TRAILING;
+    config.schedule.head = HEAD_V;
+    config.schedule.rescale_betas_zero_snr = true;
+    chain_config(&config, OPTION_SPACING, SPACING_TRAILING);
     for (size_t i = 0; sampler_at(i) != NULL; i++) {
         struct chain chain;
         struct plan *plan;
@@ -124,13 +124,13 @@ static void every_evaluation_is_asked_at_the_exact_level_of_its_timestep(void **
         chain_init(&chain, 5);
         assert_int_equal(chain_run(&chain, plan, asked_at), ADVANCE_DONE);
         plan_destroy(plan);
-        schedule_finish(&setting.schedule);
+        process_finish(&setting.process);
     }
 }
 
 static void a_row_begins_with_torchs_first_draw(void **state)
 {
-    const struct schedule_config config = unclipped();
+    const struct process_config config = unclipped();
     struct setting setting;
     struct chain chain;
     struct rng rng;
@@ -146,12 +146,12 @@ static void a_row_begins_with_torchs_first_draw(void **state)
     rng_randn(&rng, draw, DIM);
     assert_memory_equal(chain.input, draw, sizeof(draw));
     plan_destroy(plan);
-    schedule_finish(&setting.schedule);
+    process_finish(&setting.process);
 }
 
 static void ddim_draws_noise_only_if_eta_is_above_zero(void **state)
 {
-    const struct schedule_config config = unclipped();
+    const struct process_config config = unclipped();
     struct setting setting;
     struct chain chain;
     struct rng rng;
@@ -172,12 +172,12 @@ static void ddim_draws_noise_only_if_eta_is_above_zero(void **state)
         assert_int_equal(rng_word(&chain.row.rng), rng_word(&rng));
         plan_destroy(plan);
     }
-    schedule_finish(&setting.schedule);
+    process_finish(&setting.process);
 }
 
 static void ddpm_adds_no_noise_at_timestep_zero(void **state)
 {
-    const struct schedule_config config = unclipped();
+    const struct process_config config = unclipped();
     struct setting setting;
     struct chain chain;
     struct rng rng;
@@ -195,19 +195,19 @@ static void ddpm_adds_no_noise_at_timestep_zero(void **state)
         rng_randn(&rng, draw, DIM);
     assert_int_equal(rng_word(&chain.row.rng), rng_word(&rng));
     plan_destroy(plan);
-    schedule_finish(&setting.schedule);
+    process_finish(&setting.process);
 }
 
 /* The deviation is sqrt(v): with a v of 0 the step is its mean, with 1 the mean and the draw. */
 static void a_learned_variance_is_the_variance_of_each_value(void **state)
 {
-    struct schedule_config config = unclipped();
+    struct process_config config = unclipped();
     struct setting setting;
     struct chain still, noisy;
     struct plan *plan;
 
     (void)state;
-    config.variance_type = VARIANCE_LEARNED;
+    chain_config(&config, OPTION_VARIANCE_TYPE, VARIANCE_LEARNED);
     set_up(&setting, &config, "ddpm", 2);
     setting.request.output_dim = 4;
     plan = chain_plan(&setting.request);
@@ -222,12 +222,12 @@ static void a_learned_variance_is_the_variance_of_each_value(void **state)
     assert_true(fabsf(noisy.x[0] - still.x[0] - noisy.noise[0]) < 1e-6f);
     assert_true(fabsf(noisy.x[1] - still.x[1] - .5f * noisy.noise[1]) < 1e-6f);
     plan_destroy(plan);
-    schedule_finish(&setting.schedule);
+    process_finish(&setting.process);
 }
 
 static void a_row_fails_at_the_step_whose_value_is_no_number(void **state)
 {
-    const struct schedule_config config = schedule_config_default(); /* clips */
+    const struct process_config config = process_config_default(PROCESS_TABLE); /* clips */
     struct setting setting;
 
     (void)state;
@@ -241,21 +241,21 @@ static void a_row_fails_at_the_step_whose_value_is_no_number(void **state)
         assert_int_equal(chain_run(&chain, plan, answer_nan), ADVANCE_FAILED);
         assert_int_equal(chain.row.evaluations, 4);
         plan_destroy(plan);
-        schedule_finish(&setting.schedule);
+        process_finish(&setting.process);
     }
 }
 
 static void predicted_x0_is_the_x0_of_the_step(void **state)
 {
-    struct schedule_config config = schedule_config_default();
+    struct process_config config = process_config_default(PROCESS_TABLE);
     struct setting setting;
     struct chain chain;
     struct plan *plan;
     float x_0[DIM];
 
     (void)state;
-    config.clip_sample_range = .75;
-    config.head = HEAD_SAMPLE;
+    config.schedule.clip_sample_range = .75;
+    config.schedule.head = HEAD_SAMPLE;
     set_up(&setting, &config, "ddim", DIM);
     setting.request.steps = 1; /* goes from t = 0 to x_0 itself */
     plan = chain_plan(&setting.request);
@@ -267,20 +267,20 @@ static void predicted_x0_is_the_x0_of_the_step(void **state)
     for (size_t i = 0; i < DIM; i++)
         assert_true(x_0[i] == chain.x[i] && fabsf(x_0[i]) <= .75f);
     plan_destroy(plan);
-    schedule_finish(&setting.schedule);
+    process_finish(&setting.process);
 }
 
 /* x_0 is cut to .25 and the noise that goes on is what then explains x. */
 static void clipped_output_goes_on_with_the_noise_of_the_clipped_x0(void **state)
 {
-    struct schedule_config config = schedule_config_default();
+    struct process_config config = process_config_default(PROCESS_TABLE);
     struct setting setting;
     struct chain chain;
     struct plan *plan;
     float x_0[DIM], x[DIM];
 
     (void)state;
-    config.clip_sample_range = .25;
+    config.schedule.clip_sample_range = .25;
     set_up(&setting, &config, "ddim", DIM);
     give(&setting, OPTION_USE_CLIPPED_MODEL_OUTPUT, 1.0);
     plan = chain_plan(&setting.request);
@@ -298,16 +298,16 @@ static void clipped_output_goes_on_with_the_noise_of_the_clipped_x0(void **state
         assert_true(fabs((double)chain.x[i] - expected) < 1e-6);
     }
     plan_destroy(plan);
-    schedule_finish(&setting.schedule);
+    process_finish(&setting.process);
 }
 
 static void steps_ask_for_no_memory(void **state)
 {
-    struct schedule_config config = unclipped();
+    struct process_config config = unclipped();
     struct setting setting;
 
     (void)state;
-    config.thresholding = true;
+    config.schedule.thresholding = true;
     for (size_t i = 0; sampler_at(i) != NULL; i++) {
         struct chain chain;
         struct plan *plan;
@@ -321,7 +321,7 @@ static void steps_ask_for_no_memory(void **state)
         assert_int_equal(chain_run(&chain, plan, answer_anything), ADVANCE_DONE);
         assert_int_equal(allocations_count(), before);
         plan_destroy(plan);
-        schedule_finish(&setting.schedule);
+        process_finish(&setting.process);
     }
 }
 

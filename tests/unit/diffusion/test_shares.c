@@ -22,7 +22,7 @@ struct mode {
 
 static void answer(const struct row *row, const struct plan *plan, float *output)
 {
-    mixture_output(plan->schedule->config.head, row->level, -1, row->input, output);
+    mixture_output(process_head(plan->process), row->level, -1, row->input, output);
 }
 
 static void sample(const struct plan *plan, size_t samples, struct mode modes[2])
@@ -54,10 +54,10 @@ static void check_mode(const struct mode *mode, double centre, double deviation)
 
 static void check(const struct expected *expected)
 {
-    struct schedule_config config = schedule_config_default();
+    struct process_config config = process_config_default(PROCESS_TABLE);
     struct option_values options = {.given = {false}};
-    struct schedule schedule;
-    struct plan_request request = {.schedule = &schedule,
+    struct process process;
+    struct plan_request request = {.process = &process,
                                    .sampler = expected->sampler,
                                    .steps = expected->steps,
                                    .options = &options,
@@ -68,17 +68,17 @@ static void check(const struct expected *expected)
     struct error error;
     struct plan *plan;
 
-    config.timesteps = expected->timesteps;
-    config.clip_sample = false;
-    config.spacing = expected->spacing;
-    assert_true(schedule_init(&schedule, &config, &error));
+    config.schedule.timesteps = expected->timesteps;
+    config.schedule.clip_sample = GIVEN_FALSE;
+    chain_config(&config, OPTION_SPACING, (double)expected->spacing);
+    assert_true(process_init(&process, &config, &error));
     plan = chain_plan(&request);
     sample(plan, expected->samples, modes);
     assert_true(fabs(modes[0].count / (2.0 * n) - p) < 3.0 * sqrt(p * (1.0 - p) / n) + .002);
     check_mode(&modes[0], expected->centre, expected->deviation);
     check_mode(&modes[1], expected->other_centre, expected->other_deviation);
     plan_destroy(plan);
-    schedule_finish(&schedule);
+    process_finish(&process);
 }
 
 static void ddpm_samples_the_mixture(void **state)

@@ -77,8 +77,8 @@ static struct order *new_order(struct house *house, const char *sampler, size_t 
                                uint32_t seed)
 {
     const struct model *model = house->catalog.models[0];
-    const struct option_values none = {{false}, {0.0}};
-    const struct plan_request wanted = {.schedule = &model->schedule,
+    const struct option_values none = {.given = {false}};
+    const struct plan_request wanted = {.process = &model->process,
                                         .sampler = sampler,
                                         .steps = steps,
                                         .options = &none,

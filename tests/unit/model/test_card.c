@@ -11,19 +11,19 @@ static struct model model;
 
 static int set_up(void **state)
 {
-    const struct schedule_config config = schedule_config_default();
+    const struct process_config config = process_config_default(PROCESS_TABLE);
     struct error error;
 
     (void)state;
     scratch_init(&scratch);
     model = (struct model){.class_input = {.has_classes = true, .count = 11, .null_label = -1}};
-    return schedule_init(&model.schedule, &config, &error) ? 0 : -1;
+    return process_init(&model.process, &config, &error) ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    schedule_finish(&model.schedule);
+    process_finish(&model.process);
     scratch_finish(&scratch);
     return 0;
 }

@@ -1,13 +1,14 @@
 /* scheduler_config.json: defaults, old keys, and each key that is refused by name. */
 #include "tests/support/test.h"
 
+#include "core/diffusion/sampler.h"
 #include "core/model/scheduler_config.h"
 #include "tests/support/folder.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static bool parse(const char *text, struct schedule_config *config, struct error *error)
+static bool parse(const char *text, struct process_config *config, struct error *error)
 {
     cJSON *json = cJSON_Parse(text);
     bool good;
@@ -18,9 +19,9 @@ static bool parse(const char *text, struct schedule_config *config, struct error
     return good;
 }
 
-static struct schedule_config parsed(const char *text)
+static struct process_config parsed(const char *text)
 {
-    struct schedule_config config;
+    struct process_config config;
     struct error error;
 
     if (!parse(text, &config, &error))
@@ -30,25 +31,25 @@ static struct schedule_config parsed(const char *text)
 
 static void no_file_and_an_empty_one_are_ddpm_as_it_comes(void **state)
 {
-    const struct schedule_config usual = schedule_config_default();
-    struct schedule_config config;
+    const struct process_config usual = process_config_default(PROCESS_TABLE);
+    struct process_config config;
     struct error error;
 
     (void)state;
     assert_true(scheduler_config_parse(NULL, "scheduler_config.json", &config, &error));
-    assert_string_equal(config.class_name, "DDPMScheduler");
-    assert_string_equal(config.sampler, "ddpm");
-    assert_int_equal(config.timesteps, 1000);
-    assert_true(config.clip_sample);
+    assert_string_equal(config.schedule.class_name, "DDPMScheduler");
+    assert_string_equal(config.schedule.sampler, "ddpm");
+    assert_int_equal(config.schedule.timesteps, 1000);
+    assert_int_equal(config.schedule.clip_sample, NOT_GIVEN);
     config = parsed("{\"tensor_format\":\"pt\",\"_x\":1,\"unknown\":[]}");
-    assert_int_equal(config.timesteps, usual.timesteps);
-    assert_true(config.beta_end == usual.beta_end);
-    assert_int_equal(config.head, HEAD_EPSILON);
+    assert_int_equal(config.schedule.timesteps, usual.schedule.timesteps);
+    assert_true(config.schedule.beta_end == usual.schedule.beta_end);
+    assert_int_equal(config.schedule.head, HEAD_EPSILON);
 }
 
 static void every_key_is_read(void **state)
 {
-    struct schedule_config config = parsed(
+    struct process_config config = parsed(
         "{\"_class_name\":\"DDIMScheduler\",\"num_train_timesteps\":200.0,\"beta_start\":0.001,"
         "\"beta_end\":0.03,\"beta_schedule\":\"scaled_linear\",\"trained_betas\":null,"
         "\"rescale_betas_zero_snr\":true,\"prediction_type\":\"v_prediction\","
@@ -57,52 +58,57 @@ static void every_key_is_read(void **state)
         "\"thresholding\":true,\"dynamic_thresholding_ratio\":0.9,\"sample_max_value\":3}");
 
     (void)state;
-    assert_string_equal(config.class_name, "DDIMScheduler");
-    assert_string_equal(config.sampler, "ddim");
-    assert_int_equal(config.timesteps, 200);
-    assert_true(config.beta_start == 0.001 && config.beta_end == 0.03);
-    assert_int_equal(config.beta_schedule, BETA_SCALED_LINEAR);
-    assert_null(config.trained_betas);
-    assert_true(config.rescale_betas_zero_snr);
-    assert_int_equal(config.head, HEAD_V);
-    assert_int_equal(config.variance_type, VARIANCE_FIXED_LARGE);
-    assert_int_equal(config.spacing, SPACING_TRAILING);
-    assert_int_equal(config.steps_offset, 1);
-    assert_false(config.set_alpha_to_one);
-    assert_false(config.clip_sample);
-    assert_true(config.clip_sample_range == 2.0);
-    assert_true(config.thresholding);
-    assert_true(config.dynamic_thresholding_ratio == 0.9 && config.sample_max_value == 3.0);
+    assert_string_equal(config.schedule.class_name, "DDIMScheduler");
+    assert_string_equal(config.schedule.sampler, "ddim");
+    assert_int_equal(config.schedule.timesteps, 200);
+    assert_true(config.schedule.beta_start == 0.001 && config.schedule.beta_end == 0.03);
+    assert_int_equal(config.schedule.beta_schedule, BETA_SCALED_LINEAR);
+    assert_null(config.schedule.trained_betas);
+    assert_true(config.schedule.rescale_betas_zero_snr);
+    assert_int_equal(config.schedule.head, HEAD_V);
+    assert_true(config.options.value[OPTION_VARIANCE_TYPE] == (double)VARIANCE_FIXED_LARGE);
+    assert_true(config.options.value[OPTION_SPACING] == (double)SPACING_TRAILING);
+    assert_int_equal(config.schedule.steps_offset, 1);
+    assert_int_equal(config.schedule.set_alpha_to_one, GIVEN_FALSE);
+    assert_int_equal(config.schedule.clip_sample, GIVEN_FALSE);
+    assert_true(config.schedule.clip_sample_range == 2.0);
+    assert_true(config.schedule.thresholding);
+    assert_true(config.schedule.dynamic_thresholding_ratio == 0.9 &&
+                config.schedule.sample_max_value == 3.0);
 }
 
 static void old_keys_still_count(void **state)
 {
     (void)state;
-    assert_int_equal(parsed("{\"predict_epsilon\":false}").head, HEAD_SAMPLE);
-    assert_int_equal(parsed("{\"predict_epsilon\":true}").head, HEAD_EPSILON);
-    assert_int_equal(parsed("{\"predict_epsilon\":false,\"prediction_type\":\"epsilon\"}").head,
-                     HEAD_EPSILON);
-    assert_false(parsed("{\"set_alpha_to_zero\":false}").set_alpha_to_one);
-    assert_true(parsed("{\"set_alpha_to_zero\":false,\"set_alpha_to_one\":true}").set_alpha_to_one);
+    assert_int_equal(parsed("{\"predict_epsilon\":false}").schedule.head, HEAD_SAMPLE);
+    assert_int_equal(parsed("{\"predict_epsilon\":true}").schedule.head, HEAD_EPSILON);
+    assert_int_equal(
+        parsed("{\"predict_epsilon\":false,\"prediction_type\":\"epsilon\"}").schedule.head,
+        HEAD_EPSILON);
+    assert_int_equal(parsed("{\"set_alpha_to_zero\":false}").schedule.set_alpha_to_one,
+                     GIVEN_FALSE);
+    assert_int_equal(
+        parsed("{\"set_alpha_to_zero\":false,\"set_alpha_to_one\":true}").schedule.set_alpha_to_one,
+        GIVEN_TRUE);
 }
 
 static void trained_betas_are_read_in_order(void **state)
 {
-    struct schedule_config config =
+    struct process_config config =
         parsed("{\"num_train_timesteps\":3,\"trained_betas\":[0,0.25,0.5]}");
 
     (void)state;
-    assert_non_null(config.trained_betas);
-    assert_true(config.trained_betas[0] == 0.0 && config.trained_betas[2] == 0.5);
+    assert_non_null(config.schedule.trained_betas);
+    assert_true(config.schedule.trained_betas[0] == 0.0 && config.schedule.trained_betas[2] == 0.5);
     scheduler_config_finish(&config);
-    assert_null(config.trained_betas);
+    assert_null(config.schedule.trained_betas);
 }
 
 static const struct {
     const char *text, *words;
 } broken[] = {
     {"{\"_class_name\":\"PNDMScheduler\"}", "PNDMScheduler is not built yet"},
-    {"{\"_class_name\":\"DenoisedProcess\"}", "DenoisedProcess is not built yet"},
+    {"{\"_class_name\":\"DenoisedProcess\"}", "process is required"},
     {"{\"_class_name\":\"LMSDiscreteScheduler\"}", "LMSDiscreteScheduler|unknown"},
     {"{\"_class_name\":7}", "_class_name must be a string"},
     {"{\"_class_name\":null}", "_class_name|unknown"},
@@ -140,7 +146,7 @@ static void each_bad_key_is_named(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
-        struct schedule_config config;
+        struct process_config config;
         struct error error;
 
         if (parse(broken[i].text, &config, &error))
@@ -148,17 +154,29 @@ static void each_bad_key_is_named(void **state)
         assert_int_equal(error.code, ERROR_BAD_MODEL);
         assert_error_says(&error, "scheduler_config.json: ");
         assert_error_says(&error, broken[i].words);
-        assert_null(config.trained_betas);
+        assert_null(config.schedule.trained_betas);
     }
 }
 
-static void classes_are_built_not_built_or_unknown(void **state)
+static enum scheduler_class class_of(const char *name)
+{
+    cJSON *json = cJSON_CreateObject();
+    enum scheduler_class class;
+
+    cJSON_AddStringToObject(json, "_class_name", name);
+    class = scheduler_class_of(json);
+    cJSON_Delete(json);
+    return class;
+}
+
+static void a_class_is_built_when_its_sampler_is(void **state)
 {
     (void)state;
-    assert_int_equal(scheduler_class_find("DDPMScheduler"), SCHEDULER_BUILT);
-    assert_int_equal(scheduler_class_find("DDIMScheduler"), SCHEDULER_BUILT);
-    assert_int_equal(scheduler_class_find("HeunDiscreteScheduler"), SCHEDULER_NOT_BUILT);
-    assert_int_equal(scheduler_class_find("ddpm"), SCHEDULER_UNKNOWN);
+    assert_int_equal(class_of("DDPMScheduler"), SCHEDULER_BUILT);
+    assert_int_equal(class_of("DDIMScheduler"), SCHEDULER_BUILT);
+    assert_int_equal(class_of("HeunDiscreteScheduler"),
+                     sampler_find("heun") != NULL ? SCHEDULER_BUILT : SCHEDULER_NOT_BUILT);
+    assert_int_equal(class_of("ddpm"), SCHEDULER_UNKNOWN);
 }
 
 int main(void)
@@ -169,7 +187,7 @@ int main(void)
         cmocka_unit_test(old_keys_still_count),
         cmocka_unit_test(trained_betas_are_read_in_order),
         cmocka_unit_test(each_bad_key_is_named),
-        cmocka_unit_test(classes_are_built_not_built_or_unknown),
+        cmocka_unit_test(a_class_is_built_when_its_sampler_is),
     };
     return cmocka_run_group_tests_name("scheduler_config", tests, NULL, NULL);
 }

@@ -265,10 +265,11 @@ static void params_say_everything_that_was_resolved(void **state)
                                     "\"seed\":42,\"tag\":\"t\"}"));
 
     (void)state;
-    check_printed(json, "params",
-                  "{\"n\":2,\"seeds\":[42,43],\"sampler\":\"ddim\",\"steps\":50,"
-                  "\"spacing\":\"leading\",\"eta\":0,\"use_clipped_model_output\":false,"
-                  "\"guidance\":1.5,\"class\":[\"hat\",null],\"tag\":\"t\"}");
+    check_printed(
+        json, "params",
+        "{\"n\":2,\"seeds\":[42,43],\"sampler\":\"ddim\",\"steps\":50,"
+        "\"spacing\":\"leading\",\"eta\":0,\"sigma_hat\":false,\"use_clipped_model_output\":false,"
+        "\"guidance\":1.5,\"class\":[\"hat\",null],\"tag\":\"t\"}");
     cJSON_Delete(json);
     json = json_of(answer_to("{\"model\":\"labelled\",\"class\":2,\"seed\":1}"));
     check_printed(json, "params.class", "[2]");
@@ -288,11 +289,12 @@ static void a_png_carries_its_recipe_twice(void **state)
 
     (void)state;
     assert_string_equal(
-        recipe, "{\"model\":{\"name\":\"faces\",\"digest\":\"sha256:" FAKE_DIGEST
-                "\"},\"params\":{\"n\":2,\"seeds\":[42,43],\"sampler\":\"ddim\",\"steps\":20,"
-                "\"spacing\":\"leading\",\"eta\":0,\"use_clipped_model_output\":false,"
-                "\"guidance\":1.5,\"class\":[\"hat\",\"hat\"]},\"numerics\":{\"contract\":"
-                "\"portable-test\"}}");
+        recipe,
+        "{\"model\":{\"name\":\"faces\",\"digest\":\"sha256:" FAKE_DIGEST
+        "\"},\"params\":{\"n\":2,\"seeds\":[42,43],\"sampler\":\"ddim\",\"steps\":20,"
+        "\"spacing\":\"leading\",\"eta\":0,\"sigma_hat\":false,\"use_clipped_model_output\":false,"
+        "\"guidance\":1.5,\"class\":[\"hat\",\"hat\"]},\"numerics\":{\"contract\":"
+        "\"portable-test\"}}");
     assert_string_equal(text, "hat\nSteps: 20, Sampler: ddim, CFG scale: 1.5, Seed: 42, Size: 4x4, "
                               "Batch size: 2, Model hash: 001122334455, Model: faces");
     free(recipe);

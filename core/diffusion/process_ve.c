@@ -1,0 +1,77 @@
+/* VE, whose sigma rises geometrically (Song & Ermon 2019; Song et al. 2021, eq. 30-31), and VE
+ * whose variance rises linearly (Nakkiran et al. 2024, section 2). alpha is 1. */
+#include "core/base/math.h"
+#include "core/diffusion/process.h"
+
+#include <math.h>
+
+static double log_ratio(const struct process *process)
+{
+    return math_log(process->config.sigma_max / process->config.sigma_min);
+}
+
+static struct level ve_level(const struct process *process, double t)
+{
+    return (struct level){.alpha = 1.0,
+                          .sigma = process->config.sigma_min * math_exp(log_ratio(process) * t)};
+}
+
+static struct level ve_slope(const struct process *process, double t)
+{
+    return (struct level){.alpha = 0.0, .sigma = ve_level(process, t).sigma * log_ratio(process)};
+}
+
+static struct drift ve_drift(const struct process *process, double t)
+{
+    const double sigma = ve_level(process, t).sigma;
+
+    return (struct drift){.f = 0.0, .g2 = 2.0 * sigma * sigma * log_ratio(process)};
+}
+
+static double ve_time(const struct process *process, double sigma)
+{
+    return math_log(sigma / process->config.sigma_min) / log_ratio(process);
+}
+
+static struct level linear_level(const struct process *process, double t)
+{
+    return (struct level){.alpha = 1.0, .sigma = process->config.sigma_q * sqrt(t)};
+}
+
+static struct level linear_slope(const struct process *process, double t)
+{
+    return (struct level){.alpha = 0.0, .sigma = process->config.sigma_q / (2.0 * sqrt(t))};
+}
+
+static struct drift linear_drift(const struct process *process, double t)
+{
+    (void)t;
+    return (struct drift){.f = 0.0, .g2 = process->config.sigma_q * process->config.sigma_q};
+}
+
+static double linear_time(const struct process *process, double sigma)
+{
+    const double root = sigma / process->config.sigma_q;
+
+    return root * root;
+}
+
+const struct process_kind process_ve_kind = {.name = "ve",
+                                             .title = "ve",
+                                             .level = ve_level,
+                                             .slope = ve_slope,
+                                             .drift = ve_drift,
+                                             .time = ve_time,
+                                             .sampling_eps = 1e-5,
+                                             .heads = HEAD_BIT(EPSILON) | HEAD_BIT(SAMPLE) |
+                                                      HEAD_BIT(SCORE)};
+
+const struct process_kind process_ve_linear_kind = {.name = "ve_linear",
+                                                    .title = "ve_linear",
+                                                    .level = linear_level,
+                                                    .slope = linear_slope,
+                                                    .drift = linear_drift,
+                                                    .time = linear_time,
+                                                    .sampling_eps = 1e-6,
+                                                    .heads = HEAD_BIT(EPSILON) | HEAD_BIT(SAMPLE) |
+                                                             HEAD_BIT(SCORE)};
