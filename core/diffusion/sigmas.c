@@ -18,7 +18,9 @@ double sigma_of_alpha_bar(double alpha_bar)
 
 static double sigma_of_entry(const struct schedule *schedule, size_t index)
 {
-    return sigma_of_alpha_bar(fmax(schedule->alpha_bar_parity[index], ALPHA_BAR_MIN));
+    const double alpha_bar = schedule->alpha_bar_parity[index];
+
+    return sigma_of_alpha_bar(alpha_bar > 0.0 ? alpha_bar : ALPHA_BAR_MIN);
 }
 
 double sigma_at(const struct schedule *schedule, double index)
