@@ -15,7 +15,8 @@
 #define SILENCE_SECONDS 5u
 #define POOL_BYTES      8192u
 
-/* What is kept of a request between its line and its answer. */
+/* What is kept of a request between its line and its answer. It belongs to the connection: the
+ * library does not say completed of every request whose line it has read. */
 struct admin_request {
     char *raw_target;
     bool is_begun;
@@ -23,23 +24,28 @@ struct admin_request {
 
 static void *on_raw_target(void *context, const char *raw_target, struct MHD_Connection *mhd)
 {
-    struct admin_request *request = calloc(1, sizeof *request);
+    struct admin_request *request =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 
     (void)context;
-    (void)mhd;
-    if (request != NULL)
-        request->raw_target = strdup(raw_target);
+    if (request == NULL)
+        return NULL;
+    free(request->raw_target);
+    *request = (struct admin_request){.raw_target = strdup(raw_target)};
     return request;
 }
 
-static void on_completed(void *context, struct MHD_Connection *mhd, void **slot,
-                         enum MHD_RequestTerminationCode code)
+static void on_connection(void *context, struct MHD_Connection *mhd, void **slot,
+                          enum MHD_ConnectionNotificationCode code)
 {
     struct admin_request *request = *slot;
 
     (void)context;
     (void)mhd;
-    (void)code;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *slot = calloc(1, sizeof *request);
+        return;
+    }
     if (request != NULL)
         free(request->raw_target);
     free(request);
@@ -136,8 +142,8 @@ bool admin_start(struct admin *admin, const struct service *service,
         listener->descriptor, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS,
         MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        MHD_OPTION_URI_LOG_CALLBACK, on_raw_target, admin, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, admin, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, on_raw_target, admin, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, admin, MHD_OPTION_END);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (admin->daemon == NULL) {
         listen_close(&admin->listener);

@@ -1,6 +1,7 @@
 #include "server/connection.h"
 
 #include "core/base/clock.h"
+#include "server/exchange.h"
 
 #include <assert.h>
 #include <netinet/in.h>
@@ -107,6 +108,8 @@ static void close_connection(struct connection *connection)
 {
     struct http *http = connection->http;
 
+    if (connection->exchange != NULL)
+        exchange_abandon(connection->exchange);
     if (connection->previous != NULL)
         connection->previous->next = connection->next;
     else

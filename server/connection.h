@@ -26,6 +26,7 @@ struct connection {
     uint64_t phase_began_ns;
     size_t body_bytes; /* read in this phase */
     struct sockaddr_storage address;
+    struct exchange *exchange; /* opened and not completed yet, or NULL */
     struct connection *next, *previous;
 };
 

@@ -45,7 +45,10 @@ void *exchange_open(void *context, const char *raw_target, struct MHD_Connection
     exchange->route_index = route_count();
     exchange->call.service = exchange->http->service;
     request_id_make(exchange->id);
-    if (exchange->connection != NULL && exchange->connection->phase == CONNECTION_IDLE)
+    if (exchange->connection == NULL)
+        return exchange;
+    exchange->connection->exchange = exchange;
+    if (exchange->connection->phase == CONNECTION_IDLE)
         connection_enter(exchange->connection, CONNECTION_HEAD);
     return exchange;
 }
@@ -251,6 +254,21 @@ enum MHD_Result exchange_handle(void *http, struct MHD_Connection *mhd, const ch
     return exchange->stage == EXCHANGE_BODY ? end(exchange) : MHD_YES;
 }
 
+static void complete(struct exchange *exchange, bool is_good)
+{
+    if (exchange->connection != NULL) {
+        exchange->connection->exchange = NULL;
+        connection_enter(exchange->connection, CONNECTION_IDLE);
+    }
+    exchange->connection = NULL;
+    exchange->mhd = NULL;
+    exchange_unwatch(exchange);
+    if (exchange->stage == EXCHANGE_WAITING)
+        atomic_store(&sample_request(exchange->sample)->cancelled, true);
+    exchange_log(exchange, is_good);
+    exchange_release(exchange);
+}
+
 void exchange_completed(void *http, struct MHD_Connection *mhd, void **context,
                         enum MHD_RequestTerminationCode code)
 {
@@ -259,15 +277,11 @@ void exchange_completed(void *http, struct MHD_Connection *mhd, void **context,
     (void)http;
     (void)mhd;
     *context = NULL;
-    if (exchange == NULL)
-        return;
-    if (exchange->connection != NULL)
-        connection_enter(exchange->connection, CONNECTION_IDLE);
-    exchange->connection = NULL;
-    exchange->mhd = NULL;
-    exchange_unwatch(exchange);
-    if (exchange->stage == EXCHANGE_WAITING)
-        atomic_store(&sample_request(exchange->sample)->cancelled, true);
-    exchange_log(exchange, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    exchange_release(exchange);
+    if (exchange != NULL)
+        complete(exchange, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+}
+
+void exchange_abandon(struct exchange *exchange)
+{
+    complete(exchange, false);
 }

@@ -52,6 +52,10 @@ enum MHD_Result exchange_handle(void *http, struct MHD_Connection *mhd, const ch
 void exchange_completed(void *http, struct MHD_Connection *mhd, void **exchange,
                         enum MHD_RequestTerminationCode code);
 
+/* The connection is closed. The library says completed before, except of a request whose query has
+ * more parameters than its memory holds. */
+void exchange_abandon(struct exchange *exchange);
+
 /* One holder less; the last one frees it. */
 void exchange_release(struct exchange *exchange);
 

@@ -15,9 +15,10 @@ static void on_library_log(void *context, const char *format, va_list arguments)
 
 static void on_library_log(void *context, const char *format, va_list arguments)
 {
+    struct http *http = context;
     char text[256];
 
-    (void)context;
+    http->has_complained = true;
     (void)vsnprintf(text, sizeof text, format, arguments);
     text[strcspn(text, "\n")] = '\0';
     /* What it says when a handler answers MHD_NO, which is how we let a client go. */
@@ -25,12 +26,22 @@ static void on_library_log(void *context, const char *format, va_list arguments)
         log_event("info", "http", "text", text);
 }
 
-void http_turn(struct http *http)
+static void run(struct http *http)
 {
     do {
         http->closed = 0;
         (void)MHD_run(http->daemon);
     } while (http->closed > 0);
+}
+
+/* A connection that the library gives up with a complaint is closed at its next run only. Once: it
+ * may complain at every run, of too many open files for one. */
+void http_turn(struct http *http)
+{
+    http->has_complained = false;
+    run(http);
+    if (http->has_complained)
+        run(http);
 }
 
 static void on_poll(uv_poll_t *poll, int status, int events)

@@ -24,6 +24,7 @@ struct http {
     uv_prepare_t prepare;
     uv_async_t doorbell;
     size_t closed;                           /* connections closed in this turn */
+    bool has_complained;                     /* in this turn: the library, in its log */
     struct connection *connections;          /* all that are open */
     struct exchange *waiting, *waiting_last; /* all whose request the engine has, oldest first */
 };
