@@ -81,6 +81,7 @@ void problem_of_error(struct problem *problem, const struct error *error)
         const char *detail; /* NULL: the error's own sentence */
     } ROWS[] = {
         {ERROR_INVALID, PROBLEM_INVALID_PARAMETER, NULL},
+        {ERROR_TOO_LARGE, PROBLEM_BODY_TOO_LARGE, NULL},
         {ERROR_NOT_FOUND, PROBLEM_NOT_FOUND, NULL},
         {ERROR_QUEUE_FULL, PROBLEM_QUEUE_FULL, NULL},
         {ERROR_CANCELLED, PROBLEM_DRAINING, "the daemon is stopping; ask again"},

@@ -11,6 +11,7 @@
 /* Each code once: its constant and its name in the log. proto/problem.h maps codes to the wire. */
 #define ERROR_CODES(X)                                                                             \
     X(INVALID, "invalid_parameter")                                                                \
+    X(TOO_LARGE, "too_large")                                                                      \
     X(NOT_FOUND, "not_found")                                                                      \
     X(QUEUE_FULL, "queue_full")                                                                    \
     X(CANCELLED, "cancelled")                                                                      \

@@ -27,6 +27,7 @@ struct scanner {
     struct error *error;
     expectation *next; /* NULL: done */
     size_t values, depth;
+    size_t long_bytes; /* of strings that have a limit of their own */
     struct level levels[JSON_LEVELS];
     struct json_keys keys;
 };
@@ -60,10 +61,9 @@ static bool step_over(struct scanner *scanner, const char *token)
 }
 
 /* From the opening quote over the closing one. */
-static bool scan_string(struct scanner *scanner, uint32_t *hash)
+static bool scan_string(struct scanner *scanner, size_t limit, uint32_t *hash)
 {
     const size_t opening = scanner->at;
-    const size_t limit = scanner->limits->string_bytes;
 
     for (scanner->at++; here(scanner) != '"';) {
         uint32_t character = 0;
@@ -145,6 +145,33 @@ static bool close_container(struct scanner *scanner)
     return true;
 }
 
+/* The value to come belongs to one of the long keys of the top object, written plainly. */
+static bool is_long(const struct scanner *scanner)
+{
+    const char *const *key = scanner->limits->long_keys;
+    const char *written;
+
+    if (key == NULL || scanner->depth != 1)
+        return false;
+    written = scanner->text + scanner->keys.list[scanner->keys.count - 1].start;
+    for (; *key != NULL; key++)
+        if (strncmp(written, *key, strlen(*key)) == 0 && written[strlen(*key)] == '"')
+            return true;
+    return false;
+}
+
+static bool scan_string_value(struct scanner *scanner)
+{
+    const size_t opening = scanner->at;
+
+    if (!is_long(scanner))
+        return scan_string(scanner, scanner->limits->string_bytes, NULL);
+    if (!scan_string(scanner, scanner->limits->long_string_bytes, NULL))
+        return false;
+    scanner->long_bytes += scanner->at - opening - 2;
+    return true;
+}
+
 static bool expect_value(struct scanner *scanner)
 {
     const char first = here(scanner);
@@ -155,7 +182,7 @@ static bool expect_value(struct scanner *scanner)
         return open_container(scanner);
     scanner->next = expect_more;
     if (first == '"')
-        return scan_string(scanner, NULL);
+        return scan_string_value(scanner);
     if (scanner->limits->python_constants && replace_constant(scanner))
         return true;
     if (first == '-' || (first >= '0' && first <= '9'))
@@ -180,7 +207,7 @@ static bool expect_key(struct scanner *scanner)
         return fault(scanner, opening, "a key in double quotes was expected");
     if (scanner->keys.count - first == scanner->limits->keys)
         return too_many(scanner, opening, scanner->limits->keys, "keys in an object");
-    if (!scan_string(scanner, &hash))
+    if (!scan_string(scanner, scanner->limits->string_bytes, &hash))
         return false;
     if (!json_keys_push(&scanner->keys, (struct json_key){(uint32_t)opening + 1, hash}))
         return error_set(scanner->error, ERROR_NO_MEMORY, "no memory for the keys of an object");
@@ -235,6 +262,19 @@ static void skip_space(struct scanner *scanner)
     scanner->at += strspn(scanner->text + scanner->at, " \t\n\r");
 }
 
+static bool step(struct scanner *scanner)
+{
+    const size_t limit = scanner->limits->other_bytes;
+
+    skip_space(scanner);
+    if (!scanner->next(scanner))
+        return false;
+    if (limit > 0 && scanner->at - scanner->long_bytes > limit)
+        return error_set(scanner->error, ERROR_TOO_LARGE,
+                         "more than %zu bytes beside strings that may be long", limit);
+    return true;
+}
+
 bool json_scan(char *text, size_t size, const struct json_limits *limits, struct error *error)
 {
     struct scanner scanner = {.text = text, .size = size, .limits = limits, .error = error};
@@ -244,10 +284,8 @@ bool json_scan(char *text, size_t size, const struct json_limits *limits, struct
     if (size >= UINT32_MAX)
         return fault(&scanner, 0, "4 GiB of text or more");
     json_keys_init(&scanner.keys, text);
-    for (scanner.next = expect_object; good && scanner.next != NULL;) {
-        skip_space(&scanner);
-        good = scanner.next(&scanner);
-    }
+    for (scanner.next = expect_object; good && scanner.next != NULL;)
+        good = step(&scanner);
     json_keys_finish(&scanner.keys);
     return good;
 }

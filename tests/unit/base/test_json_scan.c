@@ -332,6 +332,61 @@ static void python_constants_become_what_cjson_reads(void **state)
     assert_string_equal(scan("{\"a\":NaNs}", 10, &FOLDER), "byte 8: a comma or } was expected");
 }
 
+static void strings_of_chosen_keys_of_the_top_may_be_long(void **state)
+{
+    static const char *const keys[] = {"picture", "mask", NULL};
+    const struct json_limits limits = {.depth = 4,
+                                       .keys = 8,
+                                       .values = 16,
+                                       .string_bytes = 8,
+                                       .long_keys = keys,
+                                       .long_string_bytes = 32,
+                                       .number_bytes = 8};
+    char text[128];
+
+    (void)state;
+    for (int length = 31; length <= 33; length++) {
+        const int size =
+            snprintf(text, sizeof text, "{\"a\":1,\"mask\":\"%0*d\",\"b\":\"123\"}", length, 0);
+        const char *message = scan(text, (size_t)size, &limits);
+
+        if (length <= 32)
+            assert_null(message);
+        else
+            assert_string_equal(message, "byte 14: more than 32 bytes in a string");
+    }
+    assert_string_equal(scan("{\"mask\":[\"123456789\"]}", 22, &limits),
+                        "byte 9: more than 8 bytes in a string");
+    assert_string_equal(scan("{\"mas\":\"123456789\"}", 19, &limits),
+                        "byte 7: more than 8 bytes in a string");
+    assert_string_equal(scan("{\"a\":{\"mask\":\"123456789\"}}", 26, &limits),
+                        "byte 13: more than 8 bytes in a string");
+    assert_string_equal(scan("{\"picture1\":\"123456789\"}", 24, &limits),
+                        "byte 12: more than 8 bytes in a string");
+}
+
+static void the_text_beside_long_strings_has_a_limit(void **state)
+{
+    static const char *const keys[] = {"picture", NULL};
+    const struct json_limits limits = {.depth = 4,
+                                       .keys = 8,
+                                       .values = 16,
+                                       .string_bytes = 8,
+                                       .long_keys = keys,
+                                       .long_string_bytes = 64,
+                                       .other_bytes = 24,
+                                       .number_bytes = 8};
+    char good[] = "{\"picture\":\"0123456789abcdef0123456789abcdef\",\"b\":12345}";
+    char bad[] = "{\"picture\":\"0123456789abcdef0123456789abcdef\",\"b\":123456}";
+    struct error error;
+
+    (void)state;
+    assert_int_equal(strlen(good) - 32, 24);
+    assert_true(json_scan(good, strlen(good), &limits, &error));
+    assert_false(json_scan(bad, strlen(bad), &limits, &error));
+    assert_int_equal(error.code, ERROR_TOO_LARGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +401,8 @@ int main(void)
         cmocka_unit_test(duplicates_are_found_among_very_many_keys),
         cmocka_unit_test(many_keys_on_many_levels_need_memory_only),
         cmocka_unit_test(a_million_brackets_are_refused_at_once),
+        cmocka_unit_test(strings_of_chosen_keys_of_the_top_may_be_long),
+        cmocka_unit_test(the_text_beside_long_strings_has_a_limit),
         cmocka_unit_test(python_constants_become_what_cjson_reads),
     };
 
