@@ -88,6 +88,7 @@ static struct request *waiting_pop(struct batch *batch)
 void batch_add(struct batch *batch, struct request *request)
 {
     request->next = NULL;
+    request->is_prepared = request->prepare == NULL;
     *batch->requests_end = request;
     batch->requests_end = &request->next;
     waiting_push(batch, request);

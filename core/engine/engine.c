@@ -148,7 +148,7 @@ static void lay_out(struct engine *engine, const struct catalog *catalog, struct
     }
     engine->tick.workspace = room_take(room, workspace, 1);
     engine->tick.scratch = room_take(room, options->threads, sizeof *engine->tick.scratch);
-    engine->tick.finishing = room_take(room, slots, sizeof(struct request *));
+    engine->tick.group = room_take(room, slots, sizeof(struct request *));
     for (unsigned i = 0; i < options->threads; i++) {
         float *noise = room_take(room, dim, sizeof *noise);
         float *values = room_take(room, dim, sizeof *values);

@@ -33,6 +33,11 @@ struct request {
     uint32_t *nfe;         /* n: evaluations that each row took, or NULL */
     void (*finish)(struct request *request); /* on a worker once all rows are done and error.code
                                                 is ERROR_NONE: encodes; may set error */
+    void (*prepare)(struct request *request); /* on a worker before its first row starts: decodes
+                                                 what the rows begin with; may set error. NULL:
+                                                 nothing to do */
+    void (*finish)(struct request *request);  /* on a worker once all rows are done and error.code
+                                                 is ERROR_NONE: encodes; may set error */
 
     /* Read and written by both sides. */
     atomic_bool cancelled;          /* set by the submitter: rows leave at the next tick */
@@ -47,6 +52,7 @@ struct request {
 
     /* The engine's own. */
     struct request *next_waiting;
+    bool is_prepared;
     size_t rows_started, rows_running, rows_left; /* left: not ended yet, started or not */
     size_t places_running;                        /* that its running rows take in one tick */
     uint64_t places_left;                         /* predicted, until it is done */

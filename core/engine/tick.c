@@ -43,6 +43,34 @@ static void step(struct tick *tick, struct batch *batch)
     account(batch);
 }
 
+static void prepare_item(void *context, size_t item, unsigned worker)
+{
+    struct request *request = ((struct request **)context)[item];
+
+    (void)worker;
+    request->prepare(request);
+    request->is_prepared = true;
+}
+
+/* Requests that came since the last tick, side by side. False when one of them failed. */
+static bool prepare(struct tick *tick, struct batch *batch)
+{
+    struct request *request = batch->requests;
+    bool good = true;
+
+    while (request != NULL) {
+        size_t count = 0;
+
+        for (; request != NULL && count < batch->slot_count; request = request->next)
+            if (!request->is_prepared && request->error.code == ERROR_NONE)
+                tick->group[count++] = request;
+        gang_run(tick->gang, prepare_item, tick->group, count);
+        for (size_t i = 0; i < count; i++)
+            good &= tick->group[i]->error.code == ERROR_NONE;
+    }
+    return good;
+}
+
 static void finish_item(void *context, size_t item, unsigned worker)
 {
     struct request *request = ((struct request **)context)[item];
@@ -61,9 +89,9 @@ static struct request *finish(struct tick *tick, struct request *ended)
         request->sampled_ns = clock_now_ns();
         request->finished_ns = request->sampled_ns;
         if (request->error.code == ERROR_NONE && request->finish != NULL)
-            tick->finishing[count++] = request;
+            tick->group[count++] = request;
     }
-    gang_run(tick->gang, finish_item, tick->finishing, count);
+    gang_run(tick->gang, finish_item, tick->group, count);
     return ended;
 }
 
@@ -81,6 +109,8 @@ struct request *tick_run(struct tick *tick, struct batch *batch)
 
     if (batch_cancel(batch, false, tick->counters))
         ended = batch_settle(batch, tick->counters);
+    if (!prepare(tick, batch))
+        append(&ended, batch_settle(batch, tick->counters));
     started = batch_join(batch, tick->counters);
     if (started > 0)
         rows_begin(batch, started, tick->gang, tick->scratch);

@@ -9,8 +9,9 @@
 struct tick {
     struct gang *gang;
     void *workspace;
-    struct scratch *scratch;    /* one a worker */
-    struct request **finishing; /* as many as the largest batch has slots */
+    struct scratch *scratch; /* one a worker */
+    struct request **group;  /* those that are prepared or finished at once: as many as the largest
+                                batch has slots */
     struct counters *counters;
 };
 

@@ -18,7 +18,7 @@ struct bench {
     struct tick tick;
     struct counters counters;
     struct scratch scratch;
-    struct request *finishing[SLOTS];
+    struct request *group[SLOTS];
     float noise[DIM], values[DIM], workspace[64];
 };
 
@@ -42,7 +42,7 @@ static int bench_up(void **state)
     bench.tick = (struct tick){.gang = gang_create(1, &error),
                                .workspace = bench.workspace,
                                .scratch = &bench.scratch,
-                               .finishing = bench.finishing,
+                               .group = bench.group,
                                .counters = &bench.counters};
     assert_non_null(bench.tick.gang);
     return 0;
@@ -374,6 +374,60 @@ static void a_row_finds_its_state_empty(void **state)
     }
 }
 
+static size_t prepared;
+
+static void prepare_one(struct request *request)
+{
+    assert_int_equal(request->rows_started, 0);
+    prepared++;
+}
+
+static void prepare_badly(struct request *request)
+{
+    error_write(&request->error, ERROR_INVALID, "this cannot be decoded");
+}
+
+static void requests_are_prepared_once_before_their_first_row(void **state)
+{
+    static struct fake_request requests[2 * SLOTS + 1];
+
+    (void)state;
+    prepared = 0;
+    for (size_t i = 0; i < 2 * SLOTS + 1; i++) {
+        fake_request_init(&requests[i], &bench.model, &fake_single, 2, 2);
+        requests[i].request.prepare = prepare_one;
+        add(&requests[i]);
+    }
+    (void)run();
+    assert_int_equal(prepared, 2 * SLOTS + 1);
+    (void)run_out();
+    assert_int_equal(prepared, 2 * SLOTS + 1);
+}
+
+static void a_request_that_cannot_be_prepared_ends_and_no_other(void **state)
+{
+    static struct fake_request bad, good;
+    struct request *ended;
+
+    (void)state;
+    fake_request_init(&bad, &bench.model, &fake_single, 2, 3);
+    fake_request_init(&good, &bench.model, &fake_single, 2, 1);
+    bad.request.prepare = prepare_badly;
+    add(&bad);
+    add(&good);
+    ended = run();
+    assert_ptr_equal(ended, &bad.request);
+    assert_null(ended->next);
+    assert_int_equal(ended->error.code, ERROR_INVALID);
+    assert_int_equal(bad.finished, 0);
+    assert_int_equal(bench.model.last_places, 1);
+    assert_int_equal(bench.counters.rows_waiting, 0);
+    ended = run();
+    assert_ptr_equal(ended, &good.request);
+    assert_int_equal(good.request.error.code, ERROR_NONE);
+    assert_int_equal(bench.batch.places_left, 0);
+}
+
 static void calibration_measures_what_fits_into_the_slots(void **state)
 {
     const struct engine_calibration *calibration = &bench.batch.cost.calibration;
@@ -405,6 +459,8 @@ int main(void)
         TICK_TEST(cancelled_rows_leave_at_the_next_tick_running_or_waiting),
         TICK_TEST(abandoning_ends_every_request),
         TICK_TEST(a_row_finds_its_state_empty),
+        TICK_TEST(requests_are_prepared_once_before_their_first_row),
+        TICK_TEST(a_request_that_cannot_be_prepared_ends_and_no_other),
         TICK_TEST(calibration_measures_what_fits_into_the_slots),
     };
     return cmocka_run_group_tests_name("tick", tests, NULL, NULL);
