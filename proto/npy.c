@@ -11,10 +11,10 @@
  * a multiple of 64. */
 void npy_header(struct buffer *out, const char *type, const size_t *shape, size_t dimensions)
 {
-    char dict[192], block[256] = "\x93NUMPY\x01";
+    char dict[256], block[384] = "\x93NUMPY\x01";
     size_t length, total;
 
-    assert(dimensions >= 1 && dimensions <= 4);
+    assert(dimensions >= 1 && dimensions <= 6);
     length = (size_t)snprintf(dict, sizeof dict,
                               "{'descr': '%s', 'fortran_order': False, 'shape': (", type);
     for (size_t i = 0; i < dimensions; i++)

@@ -4,7 +4,7 @@
 
 #include "core/base/buffer.h"
 
-/* `type` is "<f4" or "|u1"; the values follow, the writer's own business. 1 to 4 dimensions. */
+/* `type` is "<f4" or "|u1"; the values follow, the writer's own business. 1 to 6 dimensions. */
 void npy_header(struct buffer *out, const char *type, const size_t *shape, size_t dimensions);
 
 #endif

@@ -1,5 +1,6 @@
 #include "core/diffusion/sampler.h"
 #include "core/diffusion/clip.h"
+#include "core/diffusion/conditioning.h"
 
 #include <assert.h>
 #include <math.h>
@@ -217,8 +218,10 @@ struct plan *plan_create(const struct plan_request *request, struct error *error
     plan->steps_asked = request->steps_asked;
     plan->dim = request->dim;
     plan->output_dim = request->output_dim;
+    plan->strength = request->has_picture ? request->strength : 1.0;
     plan->clip = clip_rule(sampler, &request->process->config.schedule);
-    if (resolve_options(plan, request->options, error) && sampler->plan(plan, error)) {
+    if (resolve_options(plan, request->options, error) && sampler->plan(plan, error) &&
+        (!request->has_picture || conditioning_plan(plan, error))) {
         assert(plan->state_floats <= PLAN_STATE_ROWS * plan->dim);
         return plan;
     }
@@ -233,6 +236,18 @@ void plan_destroy(struct plan *plan)
     free(plan->step);
     free(plan->lists);
     free(plan);
+}
+
+size_t plan_whole_steps(const struct plan *plan)
+{
+    size_t whole = 0;
+
+    /* Where entries are shared by evaluations, each evaluation is a step. */
+    if (plan->evaluations != plan->step_count - plan->first)
+        return plan->evaluations;
+    for (size_t i = plan->first; i < plan->step_count; i++)
+        whole += !plan->step[i].is_inner;
+    return whole;
 }
 
 void plan_predicted_x0(const struct plan *plan, const struct row *row, const float *output,

@@ -47,6 +47,9 @@ struct plan {
     size_t steps;           /* as asked for; 0: the sampler counts none (RK45) */
     bool steps_asked;       /* by the request, not by default */
     size_t step_count;      /* entries in `step` */
+    double strength;        /* of the picture that rows begin with; 1: all steps are run */
+    size_t first;           /* entry in `step` where rows begin: what stands before is not run */
+    bool from_picture;      /* rows begin with the picture, noised to the level of that entry */
     size_t evaluations;     /* of the model per row, or their limit */
     bool is_adaptive;       /* each row needs its own number of evaluations: NFE is reported */
     size_t dim;             /* D: floats in one x */
@@ -65,6 +68,8 @@ struct plan_request {
     const char *sampler; /* wire name */
     size_t steps;
     bool steps_asked;                    /* false: `steps` is only what the model would take */
+    bool has_picture;                    /* rows begin with a picture, or keep a part of one */
+    double strength;                     /* of the picture, above 0, at most 1 */
     const struct option_values *options; /* as the request gives them; the rest takes its default */
     size_t dim, output_dim;
 };
@@ -75,9 +80,13 @@ struct plan_request {
 struct plan *plan_create(const struct plan_request *request, struct error *error);
 void plan_destroy(struct plan *plan);
 
+/* Whole steps that a row makes, each of one evaluation or more. */
+size_t plan_whole_steps(const struct plan *plan);
+
 /* Where a row lives; the engine owns every array. */
 struct row {
     float *x;           /* D: x_t; the sample once done */
+    const float *given; /* D: what it begins with in place of a draw (conditioning.h), or NULL */
     float *input;       /* D: what the model is asked about: x itself, scaled, or a point between */
     float *state;       /* plan->state_floats, zeroed when the row begins, 64-byte aligned unless
                            D < 16; aligned for doubles always */
@@ -125,6 +134,7 @@ struct sampler {
     bool needs_sigma;      /* runs in VE coordinates: process_has_sigma */
     bool needs_table;      /* process_table */
     bool needs_continuous; /* process_is_continuous */
+    bool takes_no_picture; /* it cannot begin with a picture or keep a part of one */
     const char *needs;     /* "a beta table": for "ddim needs a beta table; this ..." */
     unsigned clip;         /* KNOWS_CLIP_SAMPLE ... */
     /* Its own default of one of its options, which a key of that name in the model's config beats;
@@ -133,7 +143,8 @@ struct sampler {
     /* Fills step, step_count, evaluations, state_floats, start_scale of a zeroed plan whose other
      * fields are set. `step` may be allocated before a refusal: plan_create frees it. */
     bool (*plan)(struct plan *plan, struct error *error);
-    /* Draws x_T into x and asks for the first evaluation: input, time, level, conversion. */
+    /* Draws x_T into x, unless row_begin_given (conditioning.h) has put something there, and asks
+     * for the evaluation of entry plan->first: input, time, level, conversion. */
     void (*begin)(struct row *row, const struct plan *plan);
     /* `output` is the model's raw answer (after guidance) to row->input: output_dim floats. */
     enum advance (*advance)(struct row *row, const struct plan *plan, const float *output);

@@ -1,5 +1,7 @@
 #include "core/diffusion/steps.h"
 
+#include "core/diffusion/conditioning.h"
+
 #include "core/base/math.h"
 
 #include <math.h>
@@ -14,6 +16,13 @@ bool steps_allocate(struct plan *plan, size_t count, struct error *error)
     plan->step_count = count;
     plan->evaluations = count;
     return true;
+}
+
+size_t steps_first(const struct plan *plan)
+{
+    const size_t kept = (size_t)((double)plan->step_count * plan->strength);
+
+    return kept < plan->step_count ? plan->step_count - kept : 0;
 }
 
 static struct level scaled(struct level level, double scale)
@@ -119,11 +128,11 @@ void row_ask(struct row *row, const struct plan *plan)
 
 void steps_begin(struct row *row, const struct plan *plan)
 {
-    process_draw(plan->process, &row->rng, row->x, plan->dim);
-    for (size_t i = 0; i < plan->dim; i++)
-        row->x[i] = (float)(plan->start_scale * (double)row->x[i]);
-    row->step = 0;
-    row->evaluations = 0;
+    if (!row_begin_given(row, plan)) {
+        process_draw(plan->process, &row->rng, row->x, plan->dim);
+        for (size_t i = 0; i < plan->dim; i++)
+            row->x[i] = (float)(plan->start_scale * (double)row->x[i]);
+    }
     row_ask(row, plan);
 }
 

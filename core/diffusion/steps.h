@@ -12,6 +12,11 @@
 /* plan->step and step_count; evaluations is set to the same. NO_MEMORY. */
 MUST_CHECK bool steps_allocate(struct plan *plan, size_t count, struct error *error);
 
+/* The entry where rows of a plan with one entry a step will begin: the last trunc(n strength) of n
+ * are run (SDEdit as diffusers counts). A sampler with a history begins it there: entry
+ * steps_first() has none. After steps_allocate. */
+size_t steps_first(const struct plan *plan);
+
 /* Where the model is asked: x is at `from`, its input is input_scale * x. */
 void step_ask(struct plan_step *step, const struct process *process, struct level from,
               double input_scale, double model_time);
@@ -36,7 +41,8 @@ MUST_CHECK bool steps_check_epsilon(const struct plan *plan, struct error *error
 
 /* --- row */
 
-/* A sampler's begin: x = start_scale * draw, then the first step is asked. */
+/* A sampler's begin: x = start_scale * draw, or what the row was given; then the first step is
+ * asked. */
 void steps_begin(struct row *row, const struct plan *plan);
 
 /* Input, time, level, conversion of step row->step, from row->x. */

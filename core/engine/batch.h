@@ -19,6 +19,8 @@ struct slot {
     size_t place;         /* index of the first of its places */
     size_t place_count;   /* 1, or 2 for a guided row: its label, then the null label */
     enum advance outcome; /* of its last step; ADVANCE_EVALUATE: in flight */
+    size_t whole_steps;   /* made so far */
+    bool is_between;      /* the step in progress has had an evaluation */
     struct row row;
 };
 

@@ -13,7 +13,9 @@
 #define ENGINE_H
 
 #include "core/base/error.h"
+#include "core/diffusion/conditioning.h"
 #include "core/diffusion/sampler.h"
+#include "core/diffusion/trajectory.h"
 #include "core/model/catalog.h"
 
 #include <stdatomic.h>
@@ -31,8 +33,8 @@ struct request {
     const float *guidance; /* n; 1: one evaluation of the labelled run */
     float *x;              /* n * plan->dim: the results, C,H,W */
     uint32_t *nfe;         /* n: evaluations that each row took, or NULL */
-    void (*finish)(struct request *request); /* on a worker once all rows are done and error.code
-                                                is ERROR_NONE: encodes; may set error */
+    const struct conditioning *conditioning;  /* NULL: every row begins with a draw */
+    struct trajectory trajectory;             /* every = 0: not recorded */
     void (*prepare)(struct request *request); /* on a worker before its first row starts: decodes
                                                  what the rows begin with; may set error. NULL:
                                                  nothing to do */

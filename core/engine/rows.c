@@ -56,6 +56,11 @@ static void row_begin(struct batch *batch, struct slot *slot)
     /* What the slot's last row left there must not be felt. */
     memset(row->state, 0, plan->state_floats * sizeof *row->state);
     rng_seed(&row->rng, request->seeds[slot->index]);
+    slot->whole_steps = 0;
+    slot->is_between = false;
+    row->given = request->conditioning != NULL
+                     ? conditioning_given(request->conditioning, plan, slot->index)
+                     : NULL;
     plan->sampler->begin(row, plan);
 }
 
@@ -65,6 +70,33 @@ static void guide(float *labelled, const float *null, size_t dim, float guidance
 {
     for (size_t i = 0; i < dim; i++)
         labelled[i] = null[i] + guidance * (labelled[i] - null[i]);
+}
+
+/* The sampler's step, and what a request wants done around whole ones. */
+static enum advance advance(struct slot *slot)
+{
+    const struct request *request = slot->request;
+    const struct plan *plan = request->plan;
+    const struct conditioning *conditioning = request->conditioning;
+    const struct recording recording = {&request->trajectory, slot->index, slot->whole_steps};
+    const bool records = request->trajectory.every > 0;
+    const bool keeps = conditioning != NULL && conditioning->known != NULL;
+    struct row *row = &slot->row;
+    const bool is_inner = (records || keeps) && plan->step[row->step].is_inner;
+    enum advance outcome;
+
+    if (records && !slot->is_between && !trajectory_record(&recording, plan, row, slot->output))
+        return ADVANCE_FAILED;
+    outcome = plan->sampler->advance(row, plan, slot->output);
+    slot->is_between = is_inner;
+    slot->whole_steps += !is_inner;
+    if (outcome != ADVANCE_EVALUATE && outcome != ADVANCE_DONE)
+        return outcome;
+    if (keeps && !is_inner)
+        conditioning_keep(conditioning, row, plan, outcome == ADVANCE_DONE);
+    if (records && outcome == ADVANCE_DONE)
+        trajectory_end(&recording, row, plan->dim);
+    return outcome;
 }
 
 static enum advance step(const struct batch *batch, struct slot *slot)
@@ -79,7 +111,10 @@ static enum advance step(const struct batch *batch, struct slot *slot)
     /* Before the sampler sees it: clipping would make a number of it again. */
     if (!math_all_finite(slot->output, shape->output_dim))
         return ADVANCE_FAILED;
-    outcome = request->plan->sampler->advance(&slot->row, request->plan, slot->output);
+    if (request->conditioning != NULL || request->trajectory.every > 0)
+        outcome = advance(slot);
+    else
+        outcome = request->plan->sampler->advance(&slot->row, request->plan, slot->output);
     if (outcome == ADVANCE_DONE && !math_all_finite(slot->row.x, shape->dim))
         return ADVANCE_FAILED;
     return outcome;

@@ -428,6 +428,56 @@ static void a_request_that_cannot_be_prepared_ends_and_no_other(void **state)
     assert_int_equal(bench.batch.places_left, 0);
 }
 
+/* Two evaluations a step, x is 100 more after each. */
+static void climb_begin(struct row *row, const struct plan *plan)
+{
+    if (!row_begin_given(row, plan))
+        memset(row->x, 0, plan->dim * sizeof *row->x);
+    memcpy(row->input, row->x, plan->dim * sizeof *row->x);
+}
+
+static enum advance climb_advance(struct row *row, const struct plan *plan, const float *output)
+{
+    (void)output;
+    for (size_t i = 0; i < plan->dim; i++)
+        row->x[i] += 100.0f;
+    return ++row->step == plan->step_count ? ADVANCE_DONE : ADVANCE_EVALUATE;
+}
+
+static void known_values_are_kept_and_frames_are_taken_around_whole_steps(void **state)
+{
+    static const struct sampler climb = {
+        .name = "climb", .begin = climb_begin, .advance = climb_advance};
+    static const float picture[DIM] = {7, 8, 9}, starts[2 * DIM] = {0, 0, 0, 1, 2, 3};
+    static const uint8_t known[DIM] = {0, 1, 0};
+    static struct fake_request request;
+    const struct conditioning conditioning = {.x_T = starts, .picture = picture, .known = known};
+    struct plan_step steps[6] = {{.input_scale = 0}};
+    struct trajectory_frame frames[3];
+    float values[2 * 3 * 2 * DIM];
+
+    (void)state;
+    fake_request_init(&request, &bench.model, &climb, 3, 2);
+    for (size_t i = 0; i < 6; i++)
+        steps[i] =
+            (struct plan_step){.from = {.alpha = 2.0}, .input_scale = 1.0, .is_inner = !(i % 2)};
+    request.plan.step = steps;
+    request.plan.step_count = request.plan.evaluations = 6;
+    request.plan.clip.limit = 1.0;
+    request.request.conditioning = &conditioning;
+    request.request.trajectory = (struct trajectory){2, 3, frames, values};
+    add(&request);
+    assert_int_equal(run_out(), 6);
+    assert_int_equal(request.request.error.code, ERROR_NONE);
+    assert_true(request.x[0] == 600.0f && request.x[1] == 8.0f && request.x[2] == 600.0f);
+    assert_true(request.x[3] == 601.0f && request.x[4] == 8.0f && request.x[5] == 603.0f);
+    /* Row 1: before step 0, before step 2, the sample. */
+    assert_true(values[3 * 2 * DIM] == 1.0f && values[3 * 2 * DIM + 1] == 2.0f);
+    assert_true(values[4 * 2 * DIM] == 401.0f && values[4 * 2 * DIM + 1] == 16.0f);
+    assert_true(values[5 * 2 * DIM] == 601.0f && values[5 * 2 * DIM + 1] == 8.0f);
+    assert_memory_equal(&values[5 * 2 * DIM], &request.x[DIM], DIM * sizeof(float));
+}
+
 static void calibration_measures_what_fits_into_the_slots(void **state)
 {
     const struct engine_calibration *calibration = &bench.batch.cost.calibration;
@@ -461,6 +511,7 @@ int main(void)
         TICK_TEST(a_row_finds_its_state_empty),
         TICK_TEST(requests_are_prepared_once_before_their_first_row),
         TICK_TEST(a_request_that_cannot_be_prepared_ends_and_no_other),
+        TICK_TEST(known_values_are_kept_and_frames_are_taken_around_whole_steps),
         TICK_TEST(calibration_measures_what_fits_into_the_slots),
     };
     return cmocka_run_group_tests_name("tick", tests, NULL, NULL);
