@@ -38,6 +38,9 @@ struct request *sample_request(struct sample *sample);
 /* The sample a request belongs to: what engine_collect gives back. */
 struct sample *sample_of(struct request *request);
 
+/* Predicted memory of its results and its answer. */
+uint64_t sample_bytes(const struct sample *sample);
+
 /* For the log: never NULL; the tag is "" when none was given. */
 const char *sample_tag(const struct sample *sample);
 

@@ -14,6 +14,7 @@ struct sample {
     enum sample_format format;
     enum sample_encoding encoding;
     double guidance; /* of the rows that have a class */
+    uint64_t bytes;  /* predicted, of results and answer */
     const char *contract, *backend, *id;
     const char *tag; /* NULL: not given */
 };

@@ -61,6 +61,11 @@ struct sample *sample_of(struct request *request)
     return (struct sample *)request;
 }
 
+uint64_t sample_bytes(const struct sample *sample)
+{
+    return sample->bytes;
+}
+
 const char *sample_tag(const struct sample *sample)
 {
     return sample->tag == NULL ? "" : sample->tag;

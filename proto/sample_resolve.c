@@ -142,7 +142,8 @@ static uint64_t predicted_bytes(const struct sample_fields *fields)
     static const uint64_t JSON_BYTES[] = {
         [ENCODING_PNG] = 6, [ENCODING_F32] = 10, [ENCODING_ARRAY] = 20, [ENCODING_PIXELS] = 4};
     const uint64_t numbers = times(fields->n, fields->model->shape.dim);
-    const uint64_t row = 256; /* seed, class, digest and names around the numbers */
+    /* Seed, class, digest and names around the numbers; of a point, seed and class alone. */
+    const uint64_t row = fields->model->shape.is_points && fields->classes == NULL ? 32 : 256;
 
     return plus(times(numbers, sizeof(float) + JSON_BYTES[fields->encoding]),
                 times(fields->n, row));
@@ -239,6 +240,7 @@ static struct sample *with_plan(const struct sample_fields *fields, const char *
     if (sample == NULL)
         return NULL;
     sample->plan = plan;
+    sample->bytes = predicted_bytes(fields);
     sample->format = fields->format;
     sample->encoding = fields->encoding;
     sample->guidance = guidance_of(fields);

@@ -162,7 +162,8 @@ static bool start_backend(struct service *service, struct error *error)
         .image_n = options->max_n,
         .point_n = options->max_points,
         .seconds = options->max_request_seconds,
-        .bytes = options->max_result_bytes,
+        .bytes = options->max_result_bytes < options->result_bytes ? options->max_result_bytes
+                                                                   : options->result_bytes,
     };
     return true;
 }

@@ -25,6 +25,8 @@ void exchange_release(struct exchange *exchange)
     if (--exchange->holders > 0)
         return;
     drop_body(exchange);
+    if (exchange->sample != NULL)
+        exchange->http->service->result_bytes -= sample_bytes(exchange->sample);
     sample_destroy(exchange->sample);
     free(exchange->raw_target);
     free(exchange);
@@ -230,6 +232,7 @@ static enum MHD_Result end(struct exchange *exchange)
     buffer_finish(&exchange->body);
     if (exchange->sample == NULL)
         return send_problem(exchange, false);
+    service->result_bytes += sample_bytes(exchange->sample);
     exchange_wait(exchange);
     return MHD_YES;
 }

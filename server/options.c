@@ -59,6 +59,8 @@ static const struct setting SETTINGS[] = {
      "open connections of one client address that is not loopback; 0: no limit", false},
     {"body-bytes", SETTING_WHOLE, FIELD(body_bytes), "268435456", 1048576, 64 * GIB, NULL, "BYTES",
      "request bodies in memory at once", false},
+    {"result-bytes", SETTING_WHOLE, FIELD(result_bytes), "1073741824", 65536, 64 * GIB, NULL,
+     "BYTES", "results and answers in memory at once, as predicted; more is answered 429", false},
     {"abort-on-disconnect", SETTING_SWITCH, FIELD(abort_on_disconnect), "true", 0, 0, NULL, NULL,
      "stop sampling for a client that has left or half-closed", false},
     {"drain-delay", SETTING_NUMBER, FIELD(drain_delay), "5", 0, 3600, NULL, "SECONDS",

@@ -34,6 +34,7 @@ struct options {
     bool insecure, strict_models, abort_on_disconnect, check_config, help;
     size_t threads, image_slots, point_slots, max_n, max_points, max_result_bytes;
     size_t max_queue_requests, connections, connections_per_ip, body_bytes;
+    size_t result_bytes;
     double max_request_seconds, max_queue_seconds, drain_delay, drain_timeout;
     enum setting_source source[32]; /* by index of setting_at */
 };

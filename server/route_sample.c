@@ -12,6 +12,19 @@ static void refuse(const struct service *service, const struct error *error,
     problem->retry_after = service_retry_after(engine_backlog_seconds(service->engine));
 }
 
+/* Clients that do not read must not fill the memory with their answers. */
+static bool has_room(const struct service *service, const struct sample *sample,
+                     struct error *error)
+{
+    const uint64_t limit = service->options->result_bytes, bytes = sample_bytes(sample);
+
+    if (bytes <= limit && service->result_bytes <= limit - bytes)
+        return true;
+    return error_set(error, ERROR_QUEUE_FULL,
+                     "results of %llu bytes are in memory, and these would need %llu",
+                     (unsigned long long)service->result_bytes, (unsigned long long)bytes);
+}
+
 struct sample *route_sample(struct service *service, struct buffer *body, const char *accept,
                             const char *id, struct problem *problem)
 {
@@ -25,7 +38,8 @@ struct sample *route_sample(struct service *service, struct buffer *body, const 
     }
     sample =
         sample_parse((char *)body->data, body->size - 1, accept, id, &service->context, problem);
-    if (sample == NULL || engine_submit(service->engine, sample_request(sample), &error))
+    if (sample == NULL || (has_room(service, sample, &error) &&
+                           engine_submit(service->engine, sample_request(sample), &error)))
         return sample;
     refuse(service, &error, problem);
     sample_destroy(sample);

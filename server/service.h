@@ -21,8 +21,9 @@ struct service {
     size_t folders_refused; /* of --model; the catalog counts those of --models */
     struct engine *engine;
     struct sample_context context;
-    bool is_refusing;  /* loop: new work is answered 503 draining */
-    size_t body_bytes; /* loop: of request bodies in memory */
+    bool is_refusing;      /* loop: new work is answered 503 draining */
+    size_t body_bytes;     /* loop: of request bodies in memory */
+    uint64_t result_bytes; /* loop: predicted, of requests from acceptance to the answer's end */
 };
 
 /* What a refused client should wait: the backlog in whole seconds, 1..120. */

@@ -161,6 +161,44 @@ class Leaving(unittest.TestCase):
             connection.close()
 
 
+class Memory(unittest.TestCase):
+    def test_results_beyond_the_limit_are_429_until_others_are_gone(self):
+        with Daemon("--result-bytes", "20000000", *PATIENT, models=MODELS) as server:
+            # 8 MB each, as predicted.
+            connections = [server.connect() for _ in range(2)]
+            for connection in connections:
+                connection.sendall(post(LONG))
+            wait_for(lambda: server.metric("denoised_rows_running") > 0, "rows to run")
+            wait_for(lambda: server.metric("denoised_queue_rows")
+                     + server.metric("denoised_rows_running") >= 2 * LONG["n"], "both")
+            answer = server.sample(dict(LONG, steps=1))
+            self.assertEqual((answer.status, answer.json()["code"]), (429, "queue_full"))
+            self.assertTrue(1 <= int(answer.header("retry-after")) <= 120)
+            self.assertEqual(server.sample({"model": "mix", "steps": 1}).status, 200)
+            for connection in connections:
+                connection.close()
+            wait_for(lambda: server.sample(dict(LONG, steps=1)).status == 200, "room")
+
+    def test_answers_that_nobody_reads_count_until_their_clients_are_gone(self):
+        body = dict(LONG, n=200_000, steps=1)  # 16 MB as predicted, 9 MB: more than a socket holds
+        with Daemon("--result-bytes", "40000000", "--max-points", "200000",
+                    models=MODELS) as server:
+            connections = [server.connect() for _ in range(2)]
+            for connection in connections:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                connection.sendall(post(body))
+            wait_for(lambda: server.metric("denoised_samples_total") == 2 * body["n"], "samples")
+            self.assertEqual(server.sample(body).status, 429)
+            for connection in connections:
+                connection.close()
+            wait_for(lambda: server.sample(body).status == 200, "room")
+
+    def test_what_never_fits_is_422(self):
+        with Daemon("--result-bytes", "65536", models=MODELS) as server:
+            answer = server.sample(dict(LONG, steps=1))
+            self.assertEqual((answer.status, answer.json()["errors"][0]["pointer"]), (422, ""))
+
+
 class Drain(unittest.TestCase):
     # Work that takes long enough to be in flight when the signal comes.
     WORK = {"model": "mix", "n": int(4000 / SLOW), "steps": 1000, "sampler": "ddpm", "seed": 1,
