@@ -145,12 +145,24 @@ static void milliseconds_json(struct buffer *out, const char *key, double value)
     buffer_printf(out, "%.3f", value);
 }
 
+/* Where every row took its own number of evaluations. */
+static void nfe_json(const struct request *request, struct buffer *out)
+{
+    json_key(out, "nfe");
+    json_open(out, '[');
+    for (size_t i = 0; i < request->n; i++)
+        json_integer(out, request->nfe[i]);
+    json_close(out, ']');
+}
+
 void sample_json_end(struct sample *sample)
 {
     const struct request *request = &sample->request;
     const struct sample_timing timing = sample_timing(request);
     struct buffer *out = &sample->answer.body;
 
+    if (request->plan->is_adaptive)
+        nfe_json(request, out);
     json_key(out, "timing");
     json_open(out, '{');
     milliseconds_json(out, "queue_ms", timing.queue_ms);

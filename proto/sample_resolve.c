@@ -204,13 +204,13 @@ static bool check_seconds(const struct sample_fields *fields, const struct plan 
     return false;
 }
 
-/* One block: the struct, x, seeds, labels, guidance (all of four bytes), id, tag. */
+/* One block: the struct, x, seeds, labels, guidance, nfe (all of four bytes), id, tag. */
 static struct sample *allocate(const struct sample_fields *fields, const char *id)
 {
     const size_t n = fields->n, floats = n * fields->model->shape.dim;
     const size_t id_size = strlen(id) + 1;
     const size_t tag_size = fields->tag == NULL ? 0 : strlen(fields->tag) + 1;
-    struct sample *sample = malloc(sizeof *sample + 4 * (floats + 3 * n) + id_size + tag_size);
+    struct sample *sample = malloc(sizeof *sample + 4 * (floats + 4 * n) + id_size + tag_size);
     uint32_t *seeds;
     int32_t *labels;
     float *guidance;
@@ -225,7 +225,8 @@ static struct sample *allocate(const struct sample_fields *fields, const char *i
     sample->request.guidance = guidance = (float *)(labels + n);
     fill_seeds(fields, seeds);
     (void)fill_classes(fields, labels, guidance);
-    texts = (char *)(guidance + n);
+    sample->request.nfe = (uint32_t *)(guidance + n);
+    texts = (char *)(sample->request.nfe + n);
     sample->id = memcpy(texts, id, id_size);
     if (fields->tag != NULL)
         sample->tag = memcpy(texts + id_size, fields->tag, tag_size);

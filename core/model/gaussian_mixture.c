@@ -193,6 +193,30 @@ static bool read_config(const struct folder *folder, struct mixture *mixture, st
            sort_labels(folder, mixture, error);
 }
 
+/* A component that is one point: at sigma 0 it has no density. */
+static bool has_point(const struct mixture *mixture)
+{
+    for (size_t k = 0; k < mixture->count; k++)
+        if (mixture->components[k].variance == 0)
+            return true;
+    return false;
+}
+
+/* A flow from another base than N(0, I) has a closed form for one point only: x_0 is known. */
+static bool check_base(const struct folder *folder, const struct mixture *mixture,
+                       struct error *error)
+{
+    const struct process_config *config = &mixture->process->config;
+
+    if (config->type != PROCESS_FLOW || config->base == FLOW_BASE_GAUSSIAN)
+        return true;
+    return (mixture->count == 1 && has_point(mixture)) ||
+           refuse(folder,
+                  "a flow from another base than N(0, I) has an exact answer only for one "
+                  "component whose std is 0",
+                  error);
+}
+
 static bool gaussian_mixture_open(struct model *model, struct folder *folder,
                                   const struct backend *backend, struct error *error)
 {
@@ -204,6 +228,10 @@ static bool gaussian_mixture_open(struct model *model, struct folder *folder,
     if (!read_config(folder, mixture, error))
         return false;
     mixture->process = &model->process;
+    if (!check_base(folder, mixture, error))
+        return false;
+    model->process.network.is_exact = true;
+    model->process.network.is_exact_at_zero = !has_point(mixture);
     model->shape = (struct model_shape){.is_points = true,
                                         .channels = mixture->dim,
                                         .dim = mixture->dim,

@@ -102,6 +102,10 @@ static bool check_process(const struct model *model, struct folder *folder, stru
                     "%s: the network answers a variance too, but variance_type is %s: ddpm refuses "
                     "to run",
                     file->path, variance_type_name(type));
+    if (config->type == PROCESS_FLOW && config->base == FLOW_BASE_ANNULUS && model->shape.dim != 2)
+        return error_set(error, ERROR_BAD_MODEL,
+                         "%s: base annulus is for points of 2 coordinates, the model has %zu",
+                         file->path, model->shape.dim);
     if (model->shape.is_points && config->type == PROCESS_TABLE &&
         config->schedule.clip_sample == NOT_GIVEN)
         folder_warn(
@@ -119,7 +123,10 @@ static bool open_family(struct model *model, struct folder *folder, const struct
         return false;
     if (!model->family->weightless && !folder_open_weights(folder, error))
         return false;
-    return model->family->open(model, folder, backend, error);
+    if (!model->family->open(model, folder, backend, error))
+        return false;
+    model->process.network.is_points = model->shape.is_points;
+    return true;
 }
 
 static bool load(struct model *model, const char *path, struct folder *folder,

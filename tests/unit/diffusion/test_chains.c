@@ -10,6 +10,7 @@
 
 #define TOLERANCE 1e-4
 #define DEFAULT   (-1.0)
+#define HAT       (-2.0) /* sigma_hat in place of eta */
 
 struct known {
     const char *name, *sampler;
@@ -68,7 +69,9 @@ static void check_head(const struct known *known, enum head head)
         fail_msg("%s", error.text);
     request.process = &process;
     give(&options, OPTION_SPACING, known->spacing);
-    if (known->eta >= 0.0)
+    if (known->eta == HAT)
+        give(&options, OPTION_SIGMA_HAT, 1.0);
+    else if (known->eta >= 0.0)
         give(&options, OPTION_ETA, known->eta);
     plan = chain_plan(&request);
     run(known->name, plan, answer, known->end);
@@ -82,6 +85,7 @@ static void check(const struct known *known)
     check_head(known, HEAD_EPSILON);
     check_head(known, HEAD_SAMPLE);
     check_head(known, HEAD_V);
+    check_head(known, HEAD_SCORE);
 }
 
 static void ddpm_chains_end_where_they_must(void **state)
@@ -185,6 +189,14 @@ static void ddim_chains_end_where_they_must(void **state)
          1.0,
          false,
          {-4.291043, -2.403165, -3.734330, -3.442030}},
+        {"sigma_hat trail10",
+         "ddim",
+         10,
+         SPACING_TRAILING,
+         VARIANCE_FIXED_SMALL,
+         HAT,
+         false,
+         {-4.724849, -3.067051, -4.301940, -3.561287}},
     };
 
     (void)state;

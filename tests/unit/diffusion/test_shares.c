@@ -118,6 +118,16 @@ static void ddim_in_fifty_steps_is_nearly_right(void **state)
     check(&expected);
 }
 
+/* It starts where there is still some of the image. */
+static void quadratic_spacing_is_biased(void **state)
+{
+    static const struct expected expected = {"ddim", 1000, 10,    4000, SPACING_QUADRATIC,
+                                             .193,   2.56, -2.78, .99,  .94};
+
+    (void)state;
+    check(&expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +135,7 @@ int main(void)
         cmocka_unit_test(ddpm_from_the_wrong_prior_samples_another_mixture),
         cmocka_unit_test(ddim_in_ten_steps_is_a_little_narrow),
         cmocka_unit_test(ddim_in_fifty_steps_is_nearly_right),
+        cmocka_unit_test(quadratic_spacing_is_biased),
     };
     return cmocka_run_group_tests_name("shares", tests, NULL, NULL);
 }
