@@ -10,13 +10,14 @@
 #include <string.h>
 
 #define RATE_GRACE_MS      5000u
-#define RATE_CHECK_MS      1000u
+#define CHECK_MS           1000u
 #define RATE_BYTES_PER_SEC 1024u
 #define BODY_MS            30000u
+#define HEAD_MS            10000u
 
-/* 0: no deadline. */
+/* Until the first look; 0: no deadline. */
 static const uint64_t DEADLINE_MS[] = {
-    [CONNECTION_IDLE] = 30000, [CONNECTION_HEAD] = 10000,    [CONNECTION_BODY] = RATE_GRACE_MS,
+    [CONNECTION_IDLE] = 30000, [CONNECTION_HEAD] = CHECK_MS, [CONNECTION_BODY] = RATE_GRACE_MS,
     [CONNECTION_WORKING] = 0,  [CONNECTION_SENDING] = 60000,
 };
 
@@ -30,16 +31,32 @@ static bool body_is_late(const struct connection *connection)
 {
     const uint64_t ms = phase_ms(connection);
 
-    return ms >= BODY_MS || connection->body_bytes * 1000u <
-                                (ms - RATE_GRACE_MS + RATE_CHECK_MS) * RATE_BYTES_PER_SEC;
+    return ms >= BODY_MS ||
+           connection->body_bytes * 1000u < (ms - RATE_GRACE_MS + CHECK_MS) * RATE_BYTES_PER_SEC;
+}
+
+/* The library reads that a client has left in mid-head, and goes on waiting for the rest. */
+static bool head_is_late(const struct connection *connection)
+{
+    char byte;
+
+    return phase_ms(connection) >= HEAD_MS ||
+           recv(connection->descriptor, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static bool is_late(const struct connection *connection)
+{
+    if (connection->phase == CONNECTION_BODY)
+        return body_is_late(connection);
+    return connection->phase != CONNECTION_HEAD || head_is_late(connection);
 }
 
 static void on_deadline(uv_timer_t *timer)
 {
     struct connection *connection = timer->data;
 
-    if (connection->phase == CONNECTION_BODY && !body_is_late(connection)) {
-        (void)uv_timer_start(timer, on_deadline, RATE_CHECK_MS, 0);
+    if (!is_late(connection)) {
+        (void)uv_timer_start(timer, on_deadline, CHECK_MS, 0);
         return;
     }
     (void)shutdown(connection->descriptor, SHUT_RDWR);

@@ -312,6 +312,14 @@ class Connections(unittest.TestCase):
             for connection in connections:
                 connection.close()
 
+    def test_clients_that_leave_in_mid_head_are_forgotten_soon(self):
+        began = time.monotonic()
+        for _ in range(20):
+            with SERVER.connect() as connection:
+                connection.sendall(GET[:-10])
+        daemon.wait_for(lambda: SERVER.metric("denoised_connections") <= 1, "all to be closed")
+        self.assertLess(time.monotonic() - began, 5 * max(1, daemon.PATIENCE / 30))
+
     def test_client_is_served_after_the_limit_was_hit_and_others_left(self):
         with Daemon("--connections", "4", models=MODELS) as server:
             held = [server.connect() for _ in range(4)]
