@@ -8,6 +8,9 @@
 #define CHANNELS_MAX 65536L
 #define SIDE_MAX     4096
 
+/* Skip blocks' 1x1 and 3x3 convolutions from and to the image have this many in diffusers. */
+#define SKIP_CHANNELS 3
+
 static bool refuse(const struct folder *folder, struct error *error, const char *text)
 {
     return error_set(error, ERROR_BAD_MODEL, "%s: %s", folder_config_path(folder), text);
@@ -139,47 +142,49 @@ enum sampler_choice { SAMPLER_CONV, SAMPLER_RESNET, SAMPLER_AS_CONFIGURED };
 
 struct block_type {
     const char *name;
-    bool attention;
+    bool attention, skip;
     enum sampler_choice sampler;
 };
+
+enum { BLOCK_TYPES = 5 };
 
 struct block_side {
     const char *key, *sampler_key;
     const char *defaults[4];
-    struct block_type types[3];
-    const char *later[2]; /* are UNet2DModel's, but not served yet */
+    struct block_type types[BLOCK_TYPES];
 };
 
 static const struct block_side DOWN = {
     "down_block_types",
     "downsample_type",
     {"DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"},
-    {{"DownBlock2D", false, SAMPLER_CONV},
-     {"AttnDownBlock2D", true, SAMPLER_AS_CONFIGURED},
-     {"ResnetDownsampleBlock2D", false, SAMPLER_RESNET}},
-    {"SkipDownBlock2D", "AttnSkipDownBlock2D"},
+    {{"DownBlock2D", false, false, SAMPLER_CONV},
+     {"AttnDownBlock2D", true, false, SAMPLER_AS_CONFIGURED},
+     {"ResnetDownsampleBlock2D", false, false, SAMPLER_RESNET},
+     {"SkipDownBlock2D", false, true, SAMPLER_RESNET},
+     {"AttnSkipDownBlock2D", true, true, SAMPLER_RESNET}},
 };
 
 static const struct block_side UP = {
     "up_block_types",
     "upsample_type",
     {"AttnUpBlock2D", "AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"},
-    {{"UpBlock2D", false, SAMPLER_CONV},
-     {"AttnUpBlock2D", true, SAMPLER_AS_CONFIGURED},
-     {"ResnetUpsampleBlock2D", false, SAMPLER_RESNET}},
-    {"SkipUpBlock2D", "AttnSkipUpBlock2D"},
+    {{"UpBlock2D", false, false, SAMPLER_CONV},
+     {"AttnUpBlock2D", true, false, SAMPLER_AS_CONFIGURED},
+     {"ResnetUpsampleBlock2D", false, false, SAMPLER_RESNET},
+     {"SkipUpBlock2D", false, true, SAMPLER_RESNET},
+     {"AttnSkipUpBlock2D", true, true, SAMPLER_RESNET}},
 };
 
 static bool refuse_block(const struct folder *folder, const struct block_side *side,
                          const char *name, struct error *error)
 {
-    bool later = strcmp(name, side->later[0]) == 0 || strcmp(name, side->later[1]) == 0;
+    const struct block_type *types = side->types;
     return error_set(error, ERROR_BAD_MODEL,
-                     later ? "%s: %s: %.60s is not built yet (%s, %s and %s are)"
-                           : "%s: %s: %.60s is not a block of a pixel-space UNet2DModel that is "
-                             "served (%s, %s and %s are)",
-                     folder_config_path(folder), side->key, name, side->types[0].name,
-                     side->types[1].name, side->types[2].name);
+                     "%s: %s: %.60s is not a block of a pixel-space UNet2DModel that is served "
+                     "(%s, %s, %s, %s and %s are)",
+                     folder_config_path(folder), side->key, name, types[0].name, types[1].name,
+                     types[2].name, types[3].name, types[4].name);
 }
 
 static bool find_block(const struct folder *folder, const struct block_side *side, const char *name,
@@ -189,11 +194,12 @@ static bool find_block(const struct folder *folder, const struct block_side *sid
     const char *plain = name;
     if (strncmp(name, ALIAS, sizeof ALIAS - 1) == 0)
         plain = name + sizeof ALIAS - 1;
-    for (size_t i = 0; i < sizeof side->types / sizeof side->types[0]; i++) {
+    for (size_t i = 0; i < BLOCK_TYPES; i++) {
         const struct block_type *type = &side->types[i];
         if (strcmp(type->name, plain) != 0)
             continue;
         block->attention = type->attention;
+        block->skip = type->skip;
         if (type->sampler == SAMPLER_RESNET)
             block->resnet_sampler = true;
         else if (type->sampler == SAMPLER_CONV)
@@ -243,12 +249,55 @@ static bool read_blocks(const struct folder *folder, const struct block_side *si
     return true;
 }
 
+/* --- the image beside the path of Skip blocks -------------------------------------------------
+ * Their convolutions have three channels, and what they add to must have the image's size: blocks
+ * of other kinds do not resample it. The last down block and the last up block have no such
+ * convolution. Refused is what diffusers cannot run. */
+
+static bool check_skip_down(const struct folder *folder, const struct unet2d_config *config,
+                            struct error *error)
+{
+    bool others = false;
+    for (size_t i = 0; i + 1 < config->blocks; i++) {
+        if (config->down[i].skip && config->in_channels != SKIP_CHANNELS)
+            return error_set(error, ERROR_BAD_MODEL,
+                             "%s: in_channels must be %d with Skip blocks in down_block_types, got "
+                             "%zu",
+                             folder_config_path(folder), SKIP_CHANNELS, config->in_channels);
+        if (config->down[i].skip && others)
+            return refuse(folder, error,
+                          "down_block_types: a Skip block that is not the last must follow Skip "
+                          "blocks only: others do not halve the image beside the path");
+        others = others || !config->down[i].skip;
+    }
+    return true;
+}
+
+static bool check_skip_up(const struct folder *folder, const struct unet2d_config *config,
+                          struct error *error)
+{
+    bool begun = false;
+    for (size_t i = 0; i < config->blocks; i++) {
+        if (begun && !config->up[i].skip)
+            return refuse(folder, error,
+                          "up_block_types: after a Skip block all must be Skip blocks: others do "
+                          "not enlarge the image beside the path");
+        begun = begun || (config->up[i].skip && i + 1 < config->blocks);
+    }
+    if (begun && config->out_channels != SKIP_CHANNELS)
+        return error_set(error, ERROR_BAD_MODEL,
+                         "%s: out_channels must be %d with Skip blocks in up_block_types, got %zu",
+                         folder_config_path(folder), SKIP_CHANNELS, config->out_channels);
+    return true;
+}
+
 /* --- embeddings ------------------------------------------------------------------------------- */
 
 static bool read_time(const struct folder *folder, struct unet2d_config *config,
                       struct error *error)
 {
-    static const char *const KINDS[] = {"positional", "learned", NULL};
+    static const char *const KINDS[] = {"positional", "learned", "fourier", NULL};
+    static const enum time_kind KIND[] = {TIME_POSITIONAL, TIME_LEARNED, TIME_FOURIER};
     size_t kind = 0;
     if (!read_choice(folder, "time_embedding_type", KINDS, &kind, error) ||
         !read_size_or_null(folder, "time_embedding_dim", 4 * CHANNELS_MAX, 0, &config->time_dim,
@@ -257,7 +306,7 @@ static bool read_time(const struct folder *folder, struct unet2d_config *config,
         !config_number(folder, "freq_shift", -1e6, 1e6, 0, &config->freq_shift, error) ||
         !config_bool(folder, "flip_sin_to_cos", true, &config->flip_sin_to_cos, error))
         return false;
-    config->time_kind = kind == 0 ? TIME_POSITIONAL : TIME_LEARNED;
+    config->time_kind = KIND[kind];
     if (config->time_dim == 0)
         config->time_dim = 4 * config->channels[0];
     if (config->time_kind == TIME_LEARNED && config->time_rows == 0)
@@ -301,6 +350,19 @@ static bool read_activation(const struct folder *folder, struct unet2d_config *c
            activation_find(NAMES[index], &config->activation);
 }
 
+size_t unet2d_skip_groups(size_t channels)
+{
+    return channels / 4 < 32 ? channels / 4 : 32;
+}
+
+static bool only_skip_blocks(const struct unet2d_config *config)
+{
+    for (size_t i = 0; i < config->blocks; i++)
+        if (!config->down[i].skip || !config->up[i].skip)
+            return false;
+    return true;
+}
+
 static bool read_norms(const struct folder *folder, struct unet2d_config *config,
                        struct error *error)
 {
@@ -312,12 +374,14 @@ static bool read_norms(const struct folder *folder, struct unet2d_config *config
         !config_number(folder, "norm_eps", 1e-12, 1, 1e-5, &config->epsilon, error) ||
         !read_choice(folder, "resnet_time_scale_shift", MODES, &mode, error))
         return false;
-    if (config->groups == 0)
+    if (config->groups == 0 && !only_skip_blocks(config))
         return refuse(folder, error,
-                      "norm_num_groups may be null only with Skip blocks, which are not built yet");
+                      "norm_num_groups may be null only where all blocks are Skip blocks");
     config->scale_shift = mode == 1;
     if (config->mid_groups == 0 && !config->scale_shift)
-        config->mid_groups = config->groups;
+        config->mid_groups = config->groups > 0
+                                 ? config->groups
+                                 : unet2d_skip_groups(config->channels[config->blocks - 1]);
     return true;
 }
 
@@ -407,6 +471,7 @@ bool unet2d_config_read(struct folder *folder, struct unet2d_config *config, str
            read_blocks(folder, &DOWN, config, config->down, error) &&
            read_blocks(folder, &UP, config, config->up, error) &&
            read_sample_size(folder, config, error) && read_channels_in_out(folder, config, error) &&
+           check_skip_down(folder, config, error) && check_skip_up(folder, config, error) &&
            config_bool(folder, "center_input_sample", false, &config->center_input_sample, error) &&
            read_size(folder, "layers_per_block", 1, UNET2D_LAYERS_MAX, 2, &config->layers, error) &&
            read_size(folder, "downsample_padding", 0, 1, 1, &config->downsample_padding, error) &&

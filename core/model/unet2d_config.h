@@ -15,12 +15,13 @@
 
 struct folder;
 
-enum time_kind { TIME_POSITIONAL, TIME_LEARNED };
+enum time_kind { TIME_POSITIONAL, TIME_LEARNED, TIME_FOURIER };
 enum class_kind { CLASS_NONE, CLASS_TABLE, CLASS_TIMESTEP, CLASS_IDENTITY };
 
 struct unet2d_block {
     bool attention;
     bool resnet_sampler; /* a resnet changes the size, not a convolution */
+    bool skip;           /* the image goes beside the path, filtered; its resnet samples so too */
 };
 
 struct unet2d_config {
@@ -40,13 +41,17 @@ struct unet2d_config {
     double mid_scale;
     size_t downsample_padding; /* 0: one row and column of zeros below and right */
     enum activation activation;
-    size_t head_dim;           /* 0: one head */
-    size_t groups, mid_groups; /* of norms; of the one in the mid attention, 0: none there */
+    size_t head_dim;   /* 0: one head */
+    size_t groups;     /* of norms; 0: unet2d_skip_groups */
+    size_t mid_groups; /* of the one in the mid attention; 0: none there */
     double epsilon;
     bool scale_shift;
     enum class_kind class_kind;
     size_t class_count; /* CLASS_TABLE */
 };
+
+/* Groups of a norm in a Skip block; 0 for fewer than four channels, which cannot be built. */
+size_t unet2d_skip_groups(size_t channels);
 
 /* BAD_MODEL names file, key, rule. Warns of keys that UNet2DModel does not have. */
 MUST_CHECK bool unet2d_config_read(struct folder *folder, struct unet2d_config *config,

@@ -53,12 +53,18 @@ static void add_map_op(struct builder *b, const struct op_kind *kind, const stru
 
 void builder_image_out(struct builder *b, const struct map *in)
 {
-    add_map_op(b, &op_image_out, in, OPERAND_NONE);
+    bool fourier = b->config->time_kind == TIME_FOURIER;
+    add_map_op(b, fourier ? &op_image_out_over_time : &op_image_out, in, OPERAND_NONE);
 }
 
 void builder_copy(struct builder *b, const struct map *in, const struct map *out)
 {
     add_map_op(b, &op_copy, in, out->at);
+}
+
+void builder_filter(struct builder *b, const struct map *in, const struct map *out)
+{
+    add_map_op(b, out->height > in->height ? &op_fir_up : &op_fir_down, in, out->at);
 }
 
 /* --- tensors ---------------------------------------------------------------------------------- */
@@ -98,6 +104,15 @@ static void add_linear(struct builder *b, const char *prefix, struct tensor_shap
     network_add(b->network, op);
 }
 
+void builder_pixels(struct builder *b, const char *prefix, const struct map *in,
+                    const struct map *out, const struct map *residual)
+{
+    struct op op = op_of(&op_linear, in->at, out->at);
+    if (residual != NULL)
+        op.residual = residual->at;
+    add_linear(b, prefix, kernel_shape(out->channels, in->channels, 1), pixels(out), &op);
+}
+
 /* --- embeddings ------------------------------------------------------------------------------- */
 
 static struct operand vector_buffer(struct builder *b, size_t count)
@@ -113,17 +128,23 @@ static void add_activate(struct builder *b, struct operand in, struct operand ou
     network_add(b->network, &op);
 }
 
+static const struct op_kind *const PROJECTION[] = {
+    [TIME_POSITIONAL] = &op_sinusoidal,
+    [TIME_LEARNED] = &op_table_row,
+    [TIME_FOURIER] = &op_fourier,
+};
+
 /* Time, or the label as one. */
 static struct operand project(struct builder *b, bool of_label, size_t weights)
 {
     const struct unet2d_config *config = b->config;
-    struct operand out = vector_buffer(b, config->channels[0]);
-    bool learned = config->time_kind == TIME_LEARNED;
-    struct op op = op_of(learned ? &op_table_row : &op_sinusoidal, OPERAND_NONE, out);
+    size_t count = config->channels[0] * (config->time_kind == TIME_FOURIER ? 2 : 1);
+    struct operand out = vector_buffer(b, count);
+    struct op op = op_of(PROJECTION[config->time_kind], OPERAND_NONE, out);
     op.weights = weights;
     op.shape.embedding = (struct embedding_shape){
         .of_label = of_label,
-        .count = config->channels[0],
+        .count = count,
         .rows = config->time_rows,
         .cosine_first = config->flip_sin_to_cos,
     };
@@ -185,18 +206,26 @@ static size_t count_time_rows(const struct unet2d_config *config)
     return config->scale_shift ? 2 * rows : rows;
 }
 
+/* The numbers that the projection is made of: stored, or, positional, computed. */
+static size_t projection_weights(struct builder *b)
+{
+    const struct unet2d_config *config = b->config;
+    size_t count = config->channels[0];
+    if (config->time_kind == TIME_FOURIER)
+        return add_vector(b, "time_proj.", "weight", count);
+    if (config->time_kind == TIME_POSITIONAL)
+        return tensor_list_room(b->tensors, count / 2);
+    size_t table = tensor_list_room(b->tensors, config->time_rows * count);
+    tensor_list_add(b->tensors, table, table_shape(config->time_rows, count), "time_proj.",
+                    "weight");
+    return table;
+}
+
 void builder_time(struct builder *b, size_t *frequencies)
 {
     const struct unet2d_config *config = b->config;
-    size_t weights;
-    if (config->time_kind == TIME_LEARNED) {
-        weights = tensor_list_room(b->tensors, config->time_rows * config->channels[0]);
-        tensor_list_add(b->tensors, weights, table_shape(config->time_rows, config->channels[0]),
-                        "time_proj.", "weight");
-    } else {
-        weights = tensor_list_room(b->tensors, config->channels[0] / 2);
-        *frequencies = weights;
-    }
+    size_t weights = projection_weights(b);
+    *frequencies = weights;
     struct operand class = class_embedding(b, weights);
     struct operand sum = embed(b, "time_embedding.", project(b, false, weights), class);
     struct operand active = vector_buffer(b, config->time_dim);
@@ -241,26 +270,27 @@ void builder_conv(struct builder *b, const char *prefix, const struct map *in,
 {
     struct op op = conv_op(b, prefix, in, out, options);
     op.bias = add_vector(b, prefix, "bias", out->channels);
+    if (options->residual != NULL)
+        op.residual = options->residual->at;
     network_add(b->network, &op);
 }
 
 void builder_norm(struct builder *b, const char *prefix, const struct map *in,
                   const struct map *out, const struct norm_options *options)
 {
-    if (in->channels % options->groups != 0) {
-        b->failed =
-            b->failed || !error_set(b->error, ERROR_BAD_MODEL,
-                                    "%s: %s %zu does not divide the %zu channels of %.*s", b->path,
-                                    options->groups == b->config->groups ? "norm_num_groups"
-                                                                         : "attn_norm_num_groups",
-                                    options->groups, in->channels, TENSOR_NAME_MAX, prefix);
+    const struct groups *groups = &options->groups;
+    if (groups->count == 0 || in->channels % groups->count != 0) {
+        b->failed = b->failed ||
+                    !error_set(b->error, ERROR_BAD_MODEL,
+                               "%s: %s %zu does not divide the %zu channels of %.*s", b->path,
+                               groups->key, groups->count, in->channels, TENSOR_NAME_MAX, prefix);
         return;
     }
     struct op op = op_of(&op_norm_statistics, in->at, OPERAND_NONE);
     op.shape.norm = (struct norm_shape){.height = in->height,
                                         .width = in->width,
                                         .channels = in->channels,
-                                        .groups = options->groups,
+                                        .groups = groups->count,
                                         .epsilon = b->config->epsilon,
                                         .activation = options->activation};
     op.scratch = vector_buffer(b, 2 * in->channels);
@@ -292,73 +322,85 @@ static struct operand time_part(struct builder *b, const char *prefix, size_t ch
     return part;
 }
 
+struct resnet {
+    const char *prefix;
+    const struct map *in, *out;
+    const struct resnet_options *options;
+    struct operand time;
+};
+
+/* A map at the size of the output. */
+static struct map sampled(struct builder *b, const struct resnet *resnet, const struct map *in)
+{
+    const struct map *out = resnet->out;
+    struct map to = builder_map(b, out->height, out->width, in->channels);
+    if (resnet->options->filtered)
+        builder_filter(b, in, &to);
+    else
+        add_map_op(b, out->height < in->height ? &op_average : &op_upsample, in, to.at);
+    return to;
+}
+
 /* h = conv1(act(norm1(x))), sampled between; the time is conv1's bias where it is not norm2's
  * modulation. */
-static struct map first_half(struct builder *b, const char *prefix, const struct map *in,
-                             const struct map *out, struct operand time)
+static struct map first_half(struct builder *b, const struct resnet *resnet)
 {
     char name[TENSOR_NAME_MAX];
-    struct map normed = builder_map(b, in->height, in->width, in->channels);
-    struct norm_options norm = {.groups = b->config->groups,
+    const struct map *in = resnet->in, *out = resnet->out;
+    struct map from = builder_map(b, in->height, in->width, in->channels);
+    struct norm_options norm = {.groups = resnet->options->in,
                                 .activation = b->config->activation,
                                 .modulation = OPERAND_NONE};
-    snprintf(name, sizeof name, "%snorm1.", prefix);
-    builder_norm(b, name, in, &normed, &norm);
-    struct map from = normed;
-    if (out->height < in->height) {
-        from = builder_map(b, out->height, out->width, in->channels);
-        add_map_op(b, &op_average, &normed, from.at);
-    }
+    snprintf(name, sizeof name, "%snorm1.", resnet->prefix);
+    builder_norm(b, name, in, &from, &norm);
+    bool conv_enlarges = out->height > in->height && !resnet->options->filtered;
+    if (out->height != in->height && !conv_enlarges)
+        from = sampled(b, resnet, &from);
     struct map hidden = builder_map(b, out->height, out->width, out->channels);
-    struct conv_options options = {.stride = 1, .pad = 1, .upsampled = out->height > in->height};
-    snprintf(name, sizeof name, "%sconv1.", prefix);
-    struct op op = conv_op(b, name, &from, &hidden, &options);
+    struct conv_options conv = {.stride = 1, .pad = 1, .upsampled = conv_enlarges};
+    snprintf(name, sizeof name, "%sconv1.", resnet->prefix);
+    struct op op = conv_op(b, name, &from, &hidden, &conv);
     if (b->config->scale_shift)
         op.bias = add_vector(b, name, "bias", out->channels);
     else
-        op.vector = time;
+        op.vector = resnet->time;
     network_add(b->network, &op);
     return hidden;
 }
 
 /* What is added at the end: x, sampled, and through a 1x1 convolution if the channels change. */
-static struct operand shortcut(struct builder *b, const char *prefix, const struct map *in,
-                               const struct map *out)
+static struct operand shortcut(struct builder *b, const struct resnet *resnet)
 {
-    struct map from = *in;
-    if (out->height != in->height) {
-        from = builder_map(b, out->height, out->width, in->channels);
-        add_map_op(b, out->height < in->height ? &op_average : &op_upsample, in, from.at);
-    }
-    if (in->channels == out->channels)
+    const struct map *in = resnet->in, *out = resnet->out;
+    struct map from = out->height == in->height ? *in : sampled(b, resnet, in);
+    if (in->channels == out->channels && !resnet->options->filtered)
         return from.at;
     char name[TENSOR_NAME_MAX];
     struct map to = builder_map(b, out->height, out->width, out->channels);
-    snprintf(name, sizeof name, "%sconv_shortcut.", prefix);
-    struct op op = op_of(&op_linear, from.at, to.at);
-    add_linear(b, name, kernel_shape(out->channels, in->channels, 1), pixels(out), &op);
+    snprintf(name, sizeof name, "%sconv_shortcut.", resnet->prefix);
+    builder_pixels(b, name, &from, &to, NULL);
     return to.at;
 }
 
 void builder_resnet(struct builder *b, const char *prefix, const struct map *in,
-                    const struct map *out, double scale)
+                    const struct map *out, const struct resnet_options *options)
 {
     char name[TENSOR_NAME_MAX];
-    struct operand time = time_part(b, prefix, out->channels);
-    struct map hidden = first_half(b, prefix, in, out, time);
+    const struct resnet resnet = {prefix, in, out, options, time_part(b, prefix, out->channels)};
+    struct map hidden = first_half(b, &resnet);
     struct map normed = builder_map(b, out->height, out->width, out->channels);
-    struct norm_options norm = {.groups = b->config->groups,
+    struct norm_options norm = {.groups = options->out,
                                 .activation = b->config->activation,
-                                .modulation = b->config->scale_shift ? time : OPERAND_NONE};
+                                .modulation = b->config->scale_shift ? resnet.time : OPERAND_NONE};
     snprintf(name, sizeof name, "%snorm2.", prefix);
     builder_norm(b, name, &hidden, &normed, &norm);
-    struct operand residual = shortcut(b, prefix, in, out);
-    struct conv_options options = {.stride = 1, .pad = 1};
+    struct operand residual = shortcut(b, &resnet);
+    struct conv_options conv = {.stride = 1, .pad = 1};
     snprintf(name, sizeof name, "%sconv2.", prefix);
-    struct op op = conv_op(b, name, &normed, out, &options);
+    struct op op = conv_op(b, name, &normed, out, &conv);
     op.bias = add_vector(b, name, "bias", out->channels);
     op.residual = residual;
-    op.divisor = (float)scale;
+    op.divisor = (float)options->scale;
     network_add(b->network, &op);
 }
 
@@ -386,16 +428,16 @@ static struct operand queries_keys_values(struct builder *b, const char *prefix,
 }
 
 void builder_attention(struct builder *b, const char *prefix, const struct map *in,
-                       const struct map *out, size_t groups, double scale)
+                       const struct map *out, const struct attention_options *options)
 {
     char name[TENSOR_NAME_MAX];
     size_t head_dim = b->config->head_dim > 0 ? b->config->head_dim : in->channels;
     size_t heads = in->channels / head_dim, inner = heads * head_dim;
     struct map normed = *in;
-    if (groups > 0) {
+    if (options->groups.count > 0) {
         normed = builder_map(b, in->height, in->width, in->channels);
         struct norm_options norm = {
-            .groups = groups, .activation = ACTIVATION_NONE, .modulation = OPERAND_NONE};
+            .groups = options->groups, .activation = ACTIVATION_NONE, .modulation = OPERAND_NONE};
         snprintf(name, sizeof name, "%sgroup_norm.", prefix);
         builder_norm(b, name, in, &normed, &norm);
     }
@@ -406,7 +448,7 @@ void builder_attention(struct builder *b, const char *prefix, const struct map *
     network_add(b->network, &op);
     struct op last = op_of(&op_linear, op.out, out->at);
     last.residual = in->at;
-    last.divisor = (float)scale;
+    last.divisor = (float)options->scale;
     snprintf(name, sizeof name, "%sto_out.0.", prefix);
     add_linear(b, name, table_shape(in->channels, inner), pixels(in), &last);
 }

@@ -25,6 +25,8 @@ struct builder {
     struct operand time;
     size_t time_matrix, time_bias, time_rows, time_used;
 
+    struct map image; /* beside the path of Skip blocks; no channels: there is none */
+
     struct map stack[UNET2D_BLOCKS_MAX * (UNET2D_LAYERS_MAX + 1)];
     size_t pushed;
 };
@@ -32,33 +34,56 @@ struct builder {
 struct conv_options {
     size_t stride, pad;
     bool upsampled;
+    const struct map *residual; /* NULL: none */
+};
+
+/* How a norm cuts its channels, and the words of config.json that say so, for a refusal. */
+struct groups {
+    size_t count;
+    const char *key;
 };
 
 struct norm_options {
-    size_t groups;
+    struct groups groups;
     enum activation activation;
     struct operand modulation;
+};
+
+struct resnet_options {
+    struct groups in, out; /* of its two norms */
+    double scale;
+    bool filtered; /* sampled by the filter of fir.h, with a 1x1 convolution beside it always */
 };
 
 struct map builder_map(struct builder *b, size_t height, size_t width, size_t channels);
 void builder_image_in(struct builder *b, const struct map *out);
 void builder_image_out(struct builder *b, const struct map *in);
 void builder_copy(struct builder *b, const struct map *in, const struct map *out);
+/* Half or twice the size. */
+void builder_filter(struct builder *b, const struct map *in, const struct map *out);
 
 /* Embeddings of time and class, their sum, and what every resnet takes of it. */
 void builder_time(struct builder *b, size_t *frequencies);
 
 void builder_conv(struct builder *b, const char *prefix, const struct map *in,
                   const struct map *out, const struct conv_options *options);
+/* 1x1; residual NULL: none. */
+void builder_pixels(struct builder *b, const char *prefix, const struct map *in,
+                    const struct map *out, const struct map *residual);
 void builder_norm(struct builder *b, const char *prefix, const struct map *in,
                   const struct map *out, const struct norm_options *options);
 
-/* Maps of another size: the resnet samples up or down, nearest neighbour or means of 2 x 2. */
+/* Maps of another size: the resnet samples up or down, filtered, or nearest neighbour and means of
+ * 2 x 2. */
 void builder_resnet(struct builder *b, const char *prefix, const struct map *in,
-                    const struct map *out, double scale);
+                    const struct map *out, const struct resnet_options *options);
 
-/* groups 0: without a norm. */
+struct attention_options {
+    struct groups groups; /* count 0: without a norm */
+    double scale;
+};
+
 void builder_attention(struct builder *b, const char *prefix, const struct map *in,
-                       const struct map *out, size_t groups, double scale);
+                       const struct map *out, const struct attention_options *options);
 
 #endif

@@ -20,3 +20,13 @@ void embedding_sinusoidal(const float *f, size_t count, double time, bool cosine
         cosine[k] = (float)math_cos((double)angle);
     }
 }
+
+void embedding_fourier(const float *f, size_t count, double time, float *out)
+{
+    const float pi = 0x1.921fb6p+1f, logarithm = (float)math_log((double)(float)time);
+    for (size_t k = 0; k < count; k++) {
+        float angle = logarithm * f[k] * 2.0f * pi;
+        out[k] = (float)math_sin((double)angle);
+        out[count + k] = (float)math_cos((double)angle);
+    }
+}

@@ -75,11 +75,13 @@ struct op {
 
 /* Kind, and what it does. */
 #define OP_KINDS(X)                                                                                \
-    X(image_in)          /* x to H,W,C */                                                          \
-    X(image_in_centered) /* 2 x - 1 to H,W,C */                                                    \
-    X(image_out)         /* H,W,C to output */                                                     \
-    X(vector_in)         /* the evaluation's vector; shape.embedding.count */                      \
-    X(sinusoidal)        /* weights: frequencies */                                                \
+    X(image_in)            /* x to H,W,C */                                                        \
+    X(image_in_centered)   /* 2 x - 1 to H,W,C */                                                  \
+    X(image_out)           /* H,W,C to output */                                                   \
+    X(image_out_over_time) /* the same, divided by the time */                                     \
+    X(vector_in)           /* the evaluation's vector; shape.embedding.count */                    \
+    X(sinusoidal)          /* weights: frequencies */                                              \
+    X(fourier) /* of the logarithm; weights: frequencies, half as many as the result */            \
     X(table_row)                                                                                   \
     X(conv)                                                                                        \
     X(linear)                                                                                      \
@@ -89,7 +91,9 @@ struct op {
     X(attention) /* in: rows of q, k, v */                                                         \
     X(copy)                                                                                        \
     X(upsample) /* twice the size, nearest */                                                      \
-    X(average)  /* half the size, means of 2 x 2 */
+    X(average)  /* half the size, means of 2 x 2 */                                                \
+    X(fir_up)   /* twice and half the size, filtered: fir.h */                                     \
+    X(fir_down)
 
 #define OP_DECLARE(name) extern const struct op_kind op_##name;
 OP_KINDS(OP_DECLARE)

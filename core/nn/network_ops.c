@@ -1,5 +1,6 @@
 /* What each kind of operation does with one evaluation. */
 #include "core/nn/embedding.h"
+#include "core/nn/fir.h"
 #include "core/nn/network.h"
 
 #include <string.h>
@@ -72,6 +73,18 @@ static void image_out_run(const struct op_run *run, size_t part)
 }
 SIMPLE_OP(image_out);
 
+static void image_out_over_time_run(const struct op_run *run, size_t part)
+{
+    (void)part;
+    const struct map_shape *map = &run->op->shape.map;
+    size_t pixels = map->height * map->width;
+    const float *in = at(run, run->op->in), time = (float)run->evaluation->time;
+    for (size_t p = 0; p < pixels; p++)
+        for (size_t c = 0; c < map->channels; c++)
+            run->evaluation->output[c * pixels + p] = in[p * run->op->in.ld + c] / time;
+}
+SIMPLE_OP(image_out_over_time);
+
 static void vector_in_run(const struct op_run *run, size_t part)
 {
     (void)part;
@@ -97,6 +110,14 @@ static void sinusoidal_run(const struct op_run *run, size_t part)
         out[shape->count - 1] = 0.0f;
 }
 SIMPLE_OP(sinusoidal);
+
+static void fourier_run(const struct op_run *run, size_t part)
+{
+    (void)part;
+    embedding_fourier(weights_at(run, run->op->weights), run->op->shape.embedding.count / 2,
+                      embedded(run), at(run, run->op->out));
+}
+SIMPLE_OP(fourier);
 
 /* Callers have checked labels; a time between two rows takes the nearer, one past the end the
  * last. */
@@ -296,3 +317,34 @@ static void average_run(const struct op_run *run, size_t part)
         }
 }
 SIMPLE_OP(average);
+
+static struct fir fir_shape(const struct op *op)
+{
+    const struct map_shape *map = &op->shape.map;
+    return (struct fir){.height = map->height,
+                        .width = map->width,
+                        .channels = map->channels,
+                        .up = op->kind == &op_fir_up};
+}
+
+static size_t fir_op_parts(const struct kernels *kernels, const struct op *op)
+{
+    (void)kernels;
+    const struct fir fir = fir_shape(op);
+    return fir_parts(&fir);
+}
+
+static void fir_op_run(const struct op_run *run, size_t part)
+{
+    struct fir fir = fir_shape(run->op);
+    fir.in = at(run, run->op->in);
+    fir.in_ld = run->op->in.ld;
+    fir.out = at(run, run->op->out);
+    fir.out_ld = run->op->out.ld;
+    fir_run(&fir, part);
+}
+
+const struct op_kind op_fir_up = {
+    .parts = fir_op_parts, .scratch_floats = no_scratch, .run = fir_op_run};
+const struct op_kind op_fir_down = {
+    .parts = fir_op_parts, .scratch_floats = no_scratch, .run = fir_op_run};

@@ -31,8 +31,8 @@ static const struct unet2d_config LARGE = {
     .flip_sin_to_cos = true,
     .blocks = 3,
     .channels = {32, 48, 48},
-    .down = {{false, false}, {true, true}, {false, false}},
-    .up = {{false, false}, {true, false}, {false, true}},
+    .down = {{.attention = false}, {.attention = true, .resnet_sampler = true}},
+    .up = {{.attention = false}, {.attention = true}, {.resnet_sampler = true}},
     .layers = 1,
     .has_mid = true,
     .mid_attention = true,
@@ -62,6 +62,25 @@ static struct unet2d_config small_config(void)
     config.downsample_padding = 0;
     config.activation = ACTIVATION_MISH;
     config.class_kind = CLASS_TIMESTEP;
+    return config;
+}
+
+/* All that NCSN++ has: Skip blocks, filters, a fourier embedding, the output over the time. */
+static struct unet2d_config ncsn_config(void)
+{
+    static const struct unet2d_block SKIP = {.resnet_sampler = true, .skip = true};
+    static const struct unet2d_block WITH_ATTENTION = {true, true, true};
+    struct unet2d_config config = LARGE;
+    config.channels[1] = 32;
+    config.channels[2] = 64;
+    config.down[0] = config.down[2] = config.up[0] = config.up[2] = SKIP;
+    config.down[1] = config.up[1] = WITH_ATTENTION;
+    config.time_kind = TIME_FOURIER;
+    config.center_input_sample = true;
+    config.head_dim = 0;
+    config.groups = 0;
+    config.mid_scale = 0x1.6a09e667f3bcdp+0;
+    config.class_kind = CLASS_NONE;
     return config;
 }
 
@@ -106,7 +125,8 @@ static struct fixture *made(const struct unet2d_config *config, const struct ker
         fail_msg("%s", error.text);
     float *weights = (float *)(void *)f->unet.arena.base;
     fill_weights(&f->unet.tensors, weights);
-    embedding_frequencies(config->channels[0] / 2, 0, weights + f->unet.frequencies);
+    if (config->time_kind == TIME_POSITIONAL)
+        embedding_frequencies(config->channels[0] / 2, 0, weights + f->unet.frequencies);
     f->unet.network.weights = weights;
     for (size_t i = 0; i < SAMPLES; i++) {
         numbers_fill(f->x[i], FLOATS_MAX, i);
@@ -170,22 +190,19 @@ static void check_bits(const struct unet2d_config *config, const struct kernels 
 static void bits_depend_on_the_sample_alone(void **state)
 {
     (void)state;
-    const struct unet2d_config small = small_config();
+    const struct unet2d_config small = small_config(), ncsn = ncsn_config();
     const struct backend *backend;
     for (size_t i = 0; (backend = backend_at(i)) != NULL; i++) {
         check_bits(&LARGE, backend->kernels);
         check_bits(&small, backend->kernels);
+        check_bits(&ncsn, backend->kernels);
     }
 }
 
-static void both_portable_builds_give_the_same_bits(void **state)
+static void check_portable_builds(const struct unet2d_config *config)
 {
-    (void)state;
-    if (!cpu_has_fma())
-        skip();
-    const struct unet2d_config small = small_config();
-    struct fixture *a = made(&small, backend_portable_baseline.kernels);
-    struct fixture *b = made(&small, backend_portable_fma.kernels);
+    struct fixture *a = made(config, backend_portable_baseline.kernels);
+    struct fixture *b = made(config, backend_portable_fma.kernels);
     run(a, 0, SAMPLES, 1);
     run(b, 0, SAMPLES, 1);
     assert_memory_equal(a->y, b->y, sizeof a->y);
@@ -193,11 +210,20 @@ static void both_portable_builds_give_the_same_bits(void **state)
     destroy(b);
 }
 
-static void backends_agree(void **state)
+static void both_portable_builds_give_the_same_bits(void **state)
 {
     (void)state;
-    struct fixture *a = made(&LARGE, backend_find("portable")->kernels);
-    struct fixture *b = made(&LARGE, backend_find("openblas")->kernels);
+    if (!cpu_has_fma())
+        skip();
+    const struct unet2d_config small = small_config(), ncsn = ncsn_config();
+    check_portable_builds(&small);
+    check_portable_builds(&ncsn);
+}
+
+static void check_backends(const struct unet2d_config *config)
+{
+    struct fixture *a = made(config, backend_find("portable")->kernels);
+    struct fixture *b = made(config, backend_find("openblas")->kernels);
     double largest = 0;
     run(a, 0, SAMPLES, 1);
     run(b, 0, SAMPLES, 1);
@@ -209,6 +235,14 @@ static void backends_agree(void **state)
             assert_true(fabs((double)(a->y[i][k] - b->y[i][k])) <= 1e-5 * largest);
     destroy(a);
     destroy(b);
+}
+
+static void backends_agree(void **state)
+{
+    (void)state;
+    const struct unet2d_config ncsn = ncsn_config();
+    check_backends(&LARGE);
+    check_backends(&ncsn);
 }
 
 /* --- as a family ------------------------------------------------------------------------------ */

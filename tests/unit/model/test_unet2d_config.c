@@ -31,12 +31,16 @@ struct published {
     size_t parameters, tensors;
 };
 
-#define D "\"DownBlock2D\""
-#define A "\"AttnDownBlock2D\""
-#define U "\"UpBlock2D\""
-#define B "\"AttnUpBlock2D\""
-#define R "\"ResnetDownsampleBlock2D\""
-#define S "\"ResnetUpsampleBlock2D\""
+#define D  "\"DownBlock2D\""
+#define A  "\"AttnDownBlock2D\""
+#define U  "\"UpBlock2D\""
+#define B  "\"AttnUpBlock2D\""
+#define R  "\"ResnetDownsampleBlock2D\""
+#define S  "\"ResnetUpsampleBlock2D\""
+#define SD "\"SkipDownBlock2D\""
+#define BD "\"AttnSkipDownBlock2D\""
+#define SU "\"SkipUpBlock2D\""
+#define BU "\"AttnSkipUpBlock2D\""
 #define LEGACY                                                                                     \
     "\"attention_head_dim\":null,\"downsample_padding\":0,\"flip_sin_to_cos\":false,"              \
     "\"freq_shift\":1,\"norm_eps\":1e-6,"
@@ -69,6 +73,13 @@ static const struct published PUBLISHED[] = {
      "\"downsample_type\":\"resnet\",\"upsample_type\":\"resnet\",\"attention_head_dim\":64",
      526304771, 630},
     {"\"sample_size\":32", 274056163, 432},
+    {"\"sample_size\":256,\"block_out_channels\":[128,128,256,256,256,256,256],"
+     "\"down_block_types\":[" SD "," SD "," SD "," SD "," BD "," SD "," SD "],"
+     "\"up_block_types\":[" SU "," SU "," BU "," SU "," SU "," SU "," SU "],"
+     "\"time_embedding_type\":\"fourier\",\"norm_eps\":1e-6,\"norm_num_groups\":null,"
+     "\"mid_block_scale_factor\":1.4142135623730951,\"center_input_sample\":true,"
+     "\"attention_head_dim\":null",
+     65574549, 645},
 };
 
 static size_t parameters(const struct tensor_list *list)
@@ -155,7 +166,7 @@ static const struct change CHANGES[] = {
     {"sample_size", "true", "sample_size"},
     {"center_input_sample", "true", NULL},
     {"center_input_sample", "1", "center_input_sample"},
-    {"time_embedding_type", "\"fourier\"", "time_embedding_type|fourier|not built"},
+    {"time_embedding_type", "\"fourier\"", NULL},
     {"time_embedding_type", "\"learned\"", "num_train_timesteps"},
     {"time_embedding_type", "\"clock\"", "time_embedding_type|clock"},
     {"time_embedding_dim", "10", NULL},
@@ -166,13 +177,20 @@ static const struct change CHANGES[] = {
     {"down_block_types", "[" D "," D "]", "down_block_types|3"},
     {"down_block_types", "[" D "," D ",1]", "down_block_types|strings"},
     {"down_block_types", D, "down_block_types"},
-    {"down_block_types", "[" D "," D ",\"SkipDownBlock2D\"]", "SkipDownBlock2D is not built"},
-    {"down_block_types", "[" D "," D ",\"AttnSkipDownBlock2D\"]", "AttnSkipDownBlock2D|not built"},
+    {"down_block_types", "[" D "," D "," SD "]", NULL},
+    {"down_block_types", "[" SD "," SD "," D "]", NULL},
+    {"down_block_types", "[" D "," D "," BD "]", "block_out_channels|32|24 channels"},
+    {"down_block_types", "[" SD "," D "," SD "]", NULL},
+    {"down_block_types", "[" D "," SD "," D "]", "down_block_types|follow Skip blocks only"},
+    {"down_block_types", "[" D "," D "," SU "]", "down_block_types|SkipUpBlock2D"},
     {"down_block_types", "[" D "," D ",\"CrossAttnDownBlock2D\"]", "CrossAttnDownBlock2D"},
     {"down_block_types", "[" D "," D ",\"KDownBlock2D\"]", "KDownBlock2D"},
     {"down_block_types", "[" D "," D "," U "]", "down_block_types|UpBlock2D"},
     {"down_block_types", "[" D ",\"UNetResAttnDownBlock2D\",\"UNetResDownBlock2D\"]", NULL},
-    {"up_block_types", "[" U "," U ",\"SkipUpBlock2D\"]", "up_block_types|SkipUpBlock2D"},
+    {"up_block_types", "[" U "," U "," SU "]", NULL},
+    {"up_block_types", "[" U "," SU "," SU "]", NULL},
+    {"up_block_types", "[" U "," SU "," U "]", "up_block_types|after a Skip block"},
+    {"up_block_types", "[" U "," U "," BU "]", "block_out_channels|groups 18|24 channels"},
     {"up_block_types", "null", "up_block_types"},
     {"mid_block_type", "null", NULL},
     {"mid_block_type", "\"UNetMidBlock2DSimple\"", NULL},
@@ -199,7 +217,7 @@ static const struct change CHANGES[] = {
     {"attention_head_dim", "5", NULL}, /* 16 channels: 3 heads */
     {"attention_head_dim", "17", "attention_head_dim|17"},
     {"attention_head_dim", "0", "attention_head_dim"},
-    {"norm_num_groups", "null", "norm_num_groups|Skip"},
+    {"norm_num_groups", "null", "norm_num_groups|all blocks are Skip"},
     {"norm_num_groups", "3", "norm_num_groups 3|8 channels"},
     {"norm_eps", "0", "norm_eps"},
     {"resnet_time_scale_shift", "\"scale_shift\"", NULL},
@@ -236,6 +254,104 @@ static void each_key_is_taken_or_refused(void **state)
     }
 }
 
+/* --- Skip blocks: several keys together ------------------------------------------------------- */
+
+#define SKIP_BLOCKS                                                                                \
+    "\"down_block_types\":[" SD "," BD "],\"up_block_types\":[" BU "," SU "],\"sample_size\":8,"
+
+struct skip_case {
+    const char *config, *words; /* words NULL: it is good */
+};
+
+static const struct skip_case SKIP_CASES[] = {
+    {SKIP_BLOCKS "\"block_out_channels\":[32,64],\"norm_num_groups\":null", NULL},
+    {SKIP_BLOCKS "\"block_out_channels\":[32,64],\"norm_num_groups\":4", NULL},
+    {SKIP_BLOCKS "\"block_out_channels\":[32,64],\"norm_num_groups\":5",
+     "norm_num_groups 5|64 channels|mid_block.resnets.0"},
+    {SKIP_BLOCKS "\"block_out_channels\":[3,32],\"norm_num_groups\":null",
+     "block_out_channels|groups 0|3 channels"},
+    {SKIP_BLOCKS "\"block_out_channels\":[18,32],\"norm_num_groups\":null",
+     "block_out_channels|groups 4|18 channels"},
+    {SKIP_BLOCKS "\"block_out_channels\":[8,48],\"norm_num_groups\":null",
+     "block_out_channels|groups 32|48 channels"},
+    /* 32 + 12 / 4 is more than 32, which does not divide 44 */
+    {SKIP_BLOCKS "\"block_out_channels\":[12,32],\"norm_num_groups\":null",
+     "block_out_channels|groups 32|44 channels|up_blocks.0.resnets.2.norm1"},
+    {SKIP_BLOCKS "\"block_out_channels\":[8,32],\"in_channels\":1,\"out_channels\":1",
+     "in_channels must be 3|down_block_types"},
+    {SKIP_BLOCKS "\"block_out_channels\":[8,32],\"out_channels\":6",
+     "out_channels must be 3|up_block_types"},
+    {"\"down_block_types\":[" D "," SD "],\"up_block_types\":[" U "," SU "],\"sample_size\":8,"
+     "\"block_out_channels\":[32,32],\"in_channels\":1,\"out_channels\":1",
+     NULL}, /* the last blocks have no convolution for the image */
+    {"\"down_block_types\":[" SD "],\"up_block_types\":[" BU "],\"sample_size\":1,"
+     "\"block_out_channels\":[32],\"norm_num_groups\":null,\"in_channels\":7,\"out_channels\":7",
+     NULL},
+};
+
+static void skip_blocks_are_taken_where_diffusers_can_run_them(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof SKIP_CASES / sizeof *SKIP_CASES; i++) {
+        char config[1000];
+        struct unet2d unet = {0};
+        struct error error = {0};
+        snprintf(config, sizeof config, "{\"_class_name\":\"UNet2DModel\",%s}",
+                 SKIP_CASES[i].config);
+        scratch_text(&scratch, "m/config.json", config);
+        bool good = build(&unet, &error);
+        unet2d_finish(&unet);
+        if (SKIP_CASES[i].words == NULL) {
+            if (!good)
+                fail_msg("%s: %s", SKIP_CASES[i].config, error.text);
+            continue;
+        }
+        if (good)
+            fail_msg("%s is taken", SKIP_CASES[i].config);
+        assert_int_equal(error.code, ERROR_BAD_MODEL);
+        assert_error_says(&error, "config.json");
+        assert_error_says(&error, SKIP_CASES[i].words);
+    }
+}
+
+static bool has_tensor(const struct tensor_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->tensor_count; i++)
+        if (strcmp(list->tensors[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void skip_blocks_have_the_tensors_of_diffusers(void **state)
+{
+    (void)state;
+    static const char *const PRESENT[] = {"time_proj.weight",
+                                          "down_blocks.0.resnet_down.conv_shortcut.weight",
+                                          "down_blocks.0.skip_conv.bias",
+                                          "down_blocks.1.attentions.1.to_q.weight",
+                                          "up_blocks.0.attentions.0.to_q.weight",
+                                          "up_blocks.0.resnet_up.conv_shortcut.bias",
+                                          "up_blocks.0.skip_norm.weight",
+                                          "up_blocks.0.skip_conv.weight"};
+    static const char *const ABSENT[] = {
+        "time_proj.W", "down_blocks.1.skip_conv.bias", "down_blocks.1.resnet_down.conv1.bias",
+        "up_blocks.0.attentions.1.to_q.weight", "up_blocks.1.skip_norm.weight"};
+    struct unet2d unet = {0};
+    struct error error;
+    scratch_text(&scratch, "m/config.json",
+                 "{\"_class_name\":\"UNet2DModel\"," SKIP_BLOCKS "\"block_out_channels\":[32,32],"
+                 "\"norm_num_groups\":null,\"time_embedding_type\":\"fourier\"}");
+    if (!build(&unet, &error))
+        fail_msg("%s", error.text);
+    for (size_t i = 0; i < sizeof PRESENT / sizeof *PRESENT; i++)
+        if (!has_tensor(&unet.tensors, PRESENT[i]))
+            fail_msg("%s", PRESENT[i]);
+    for (size_t i = 0; i < sizeof ABSENT / sizeof *ABSENT; i++)
+        if (has_tensor(&unet.tensors, ABSENT[i]))
+            fail_msg("%s", ABSENT[i]);
+    unet2d_finish(&unet);
+}
+
 static void denoised_json_may_say_the_size(void **state)
 {
     (void)state;
@@ -270,6 +386,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_configurations_have_the_published_sizes),
         cmocka_unit_test(each_key_is_taken_or_refused),
+        cmocka_unit_test(skip_blocks_are_taken_where_diffusers_can_run_them),
+        cmocka_unit_test(skip_blocks_have_the_tensors_of_diffusers),
         cmocka_unit_test(denoised_json_may_say_the_size),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

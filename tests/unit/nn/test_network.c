@@ -103,6 +103,51 @@ static void samples_come_through_whole_and_in_step(void **state)
     network_finish(&network);
 }
 
+/* Large enough that filters are cut: the same numbers whole and in step, and each divided by its
+ * own time. */
+static void filtered_samples_are_the_same_whole_and_in_step_and_over_their_time(void **state)
+{
+    (void)state;
+    enum { SAMPLES = 5, SIDE = 64, FLOATS = 3 * SIDE * SIDE, ALL = SAMPLES * FLOATS };
+    struct network network = {.kernels = backend_find("portable")->kernels};
+    struct map_shape small = {SIDE, SIDE, 3}, large = {2 * SIDE, 2 * SIDE, 3};
+    struct operand in = network_buffer(&network, SIDE * SIDE, 3);
+    struct operand up = network_buffer(&network, 4 * SIDE * SIDE, 3);
+    struct operand down = network_buffer(&network, SIDE * SIDE, 3);
+    add_map(&network, &op_image_in, OPERAND_NONE, in, small);
+    add_map(&network, &op_fir_up, in, up, small);
+    add_map(&network, &op_fir_down, up, down, large);
+    add_map(&network, &op_image_out_over_time, down, OPERAND_NONE, small);
+    planned(&network);
+    assert_true(op_fir_up.parts(network.kernels, &network.ops[1]) > 1);
+    float *x = calloc(ALL, sizeof *x), *y = calloc(ALL, sizeof *y);
+    assert_non_null(x);
+    assert_non_null(y);
+    numbers_fill(x, FLOATS, 3);
+    struct evaluation evaluations[SAMPLES];
+    for (size_t i = 0; i < SAMPLES; i++)
+        evaluations[i] =
+            (struct evaluation){.x = x, .output = y + i * FLOATS, .time = (double)(1 << i) * 0.25};
+    for (unsigned threads = 1; threads <= 3; threads++) {
+        struct error error;
+        struct arena arena;
+        struct gang *gang = gang_create(threads, &error);
+        assert_non_null(gang);
+        assert_true(arena_init(&arena, network_workspace_bytes(&network, threads), &error));
+        memset(y, 0, ALL * sizeof *y);
+        network_run(&network, evaluations, SAMPLES, gang, arena.base);
+        assert_true(y[0] != 0);
+        for (size_t i = 1; i < SAMPLES; i++)
+            for (size_t k = 0; k < FLOATS; k++)
+                assert_true(y[i * FLOATS + k] * (float)(1 << i) == y[k]);
+        arena_finish(&arena);
+        gang_destroy(gang);
+    }
+    free(x);
+    free(y);
+    network_finish(&network);
+}
+
 static void a_table_answers_the_row_of_the_time_or_the_label(void **state)
 {
     (void)state;
@@ -142,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffers_that_are_alive_together_do_not_overlap),
         cmocka_unit_test(samples_come_through_whole_and_in_step),
+        cmocka_unit_test(filtered_samples_are_the_same_whole_and_in_step_and_over_their_time),
         cmocka_unit_test(a_table_answers_the_row_of_the_time_or_the_label),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
