@@ -343,70 +343,14 @@ double process_start_scale(const struct process *process)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static bool check_range(const char *low_key, double low, double high, double limit,
-                        struct error *error)
+bool process_check_range(const char *low_key, const double range[2], double limit,
+                         struct error *error)
 {
-    if (low > 0.0 && low < high && high <= limit)
+    if (range[0] > 0.0 && range[0] < range[1] && range[1] <= limit)
         return true;
     return error_set(error, ERROR_INVALID,
                      "%s must be above 0 and below its maximum, which is at most %g: got %g and %g",
-                     low_key, limit, low, high);
-}
-
-static bool check_levels(const struct process_config *config, struct error *error)
-{
-    if (config->levels == NULL)
-        return true;
-    if (config->level_count < 2 || config->level_count > PROCESS_LEVELS_MAX)
-        return error_set(error, ERROR_INVALID, "levels must be 2..%d numbers", PROCESS_LEVELS_MAX);
-    for (size_t i = 0; i < config->level_count; i++)
-        if (!(config->levels[i] > 0.0) || (i > 0 && !(config->levels[i] < config->levels[i - 1])))
-            return error_set(error, ERROR_INVALID,
-                             "levels must be numbers above 0 that fall: levels[%zu] is %g", i,
-                             config->levels[i]);
-    return true;
-}
-
-static bool check_base(const struct process_config *config, struct error *error)
-{
-    const bool is_annulus = config->base == FLOW_BASE_ANNULUS;
-    const double low = config->base_low, high = config->base_high;
-
-    if (config->base == FLOW_BASE_GAUSSIAN)
-        return true;
-    if (low >= (is_annulus ? 0.0 : -1e6) && low < high && high <= 1e6)
-        return true;
-    return error_set(error, ERROR_INVALID,
-                     "base: its two numbers must rise within %s..1e6: got %g and %g",
-                     is_annulus ? "0" : "-1e6", low, high);
-}
-
-static bool check_kind(const struct process_config *config, struct error *error)
-{
-    switch (config->type) {
-    case PROCESS_VP:
-    case PROCESS_SUB_VP:
-        return check_range("beta_min", config->beta_min, config->beta_max, 1000.0, error);
-    case PROCESS_VE:
-        return check_levels(config, error) &&
-               check_range("sigma_min", config->sigma_min, config->sigma_max, 1e5, error);
-    case PROCESS_CM:
-        return check_range("sigma_min", config->sigma_min, config->sigma_max, 1e5, error);
-    case PROCESS_VE_LINEAR:
-        return (config->sigma_q > 0.0 && config->sigma_q <= 1e4) ||
-               error_set(error, ERROR_INVALID, "sigma_q must be above 0, at most 1e4, got %g",
-                         config->sigma_q);
-    case PROCESS_OU:
-        return (config->t_max >= .5 && config->t_max <= 20.0) ||
-               error_set(error, ERROR_INVALID, "t_max must be 0.5..20, got %g", config->t_max);
-    case PROCESS_FLOW:
-        return check_base(config, error);
-    case PROCESS_TABLE:
-    case PROCESS_OU_FINITE:
-    case PROCESS_COUNT:
-        break;
-    }
-    return true;
+                     low_key, limit, range[0], range[1]);
 }
 
 static bool check(const struct process_config *config, struct error *error)
@@ -418,7 +362,7 @@ static bool check(const struct process_config *config, struct error *error)
     if (kind->heads != 0 && (kind->heads & (1u << config->schedule.head)) == 0)
         return error_set(error, ERROR_INVALID, "prediction_type %s is none of %s",
                          head_name(config->schedule.head), kind->title);
-    return check_kind(config, error);
+    return kind->check == NULL || kind->check(config, error);
 }
 
 static bool copy_levels(struct process_config *config, struct error *error)

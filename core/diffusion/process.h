@@ -102,8 +102,10 @@ struct process_kind {
     struct level (*slope)(const struct process *process, double t); /* d alpha/dt, d sigma/dt */
     struct drift (*drift)(const struct process *process, double t);
     double (*time)(const struct process *process, double sigma); /* of sigma / alpha */
-    double sampling_eps;                                         /* not read on a table: 1/T */
-    unsigned heads;                                              /* HEAD_BITs; 0: it has its own */
+    /* Its own numbers, INVALID by their keys; NULL: it has none. */
+    bool (*check)(const struct process_config *config, struct error *error);
+    double sampling_eps; /* not read on a table: 1/T */
+    unsigned heads;      /* HEAD_BITs; 0: it has its own */
 };
 
 /* ln alpha_bar of a table between its entries: PCHIP through (i/T, ln A_i), i = 0..T. */
@@ -178,6 +180,10 @@ void process_draw(const struct process *process, struct rng *rng, float *x, size
 
 /* The deviation of x_T: sigma_max, sigma_q, or 1. */
 double process_start_scale(const struct process *process);
+
+/* INVALID unless 0 < low < high <= limit; the key of the lower one is named. */
+MUST_CHECK bool process_check_range(const char *low_key, const double range[2], double limit,
+                                    struct error *error);
 
 #define PROCESS_DECLARE(code, name) extern const struct process_kind process_##name##_kind;
 PROCESSES(PROCESS_DECLARE)

@@ -27,7 +27,14 @@ static double time_of(const struct process *process, double sigma)
     return sigma;
 }
 
-const struct process_kind process_cm_kind = {.name = "cm",
+static bool check(const struct process_config *config, struct error *error)
+{
+    return process_check_range("sigma_min", (const double[]){config->sigma_min, config->sigma_max},
+                               1e5, error);
+}
+
+const struct process_kind process_cm_kind = {.check = check,
+                                             .name = "cm",
                                              .title = "a consistency model",
                                              .level = level,
                                              .slope = slope,

@@ -28,7 +28,21 @@ static double time_of(const struct process *process, double sigma)
     return sigma / (1.0 + sigma);
 }
 
-const struct process_kind process_flow_kind = {.name = "flow",
+static bool check(const struct process_config *config, struct error *error)
+{
+    const bool is_annulus = config->base == FLOW_BASE_ANNULUS;
+    const double low = config->base_low, high = config->base_high;
+
+    if (config->base == FLOW_BASE_GAUSSIAN)
+        return true;
+    return (low >= (is_annulus ? 0.0 : -1e6) && low < high && high <= 1e6) ||
+           error_set(error, ERROR_INVALID,
+                     "base: its two numbers must rise within %s..1e6: got %g and %g",
+                     is_annulus ? "0" : "-1e6", low, high);
+}
+
+const struct process_kind process_flow_kind = {.check = check,
+                                               .name = "flow",
                                                .title = "a flow",
                                                .level = level,
                                                .slope = slope,

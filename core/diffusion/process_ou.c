@@ -54,7 +54,14 @@ static double finite_time(const struct process *process, double sigma)
     return 1.0 - 1.0 / sqrt(1.0 + sigma * sigma);
 }
 
-const struct process_kind process_ou_kind = {.name = "ou",
+static bool ou_check(const struct process_config *config, struct error *error)
+{
+    return (config->t_max >= .5 && config->t_max <= 20.0) ||
+           error_set(error, ERROR_INVALID, "t_max must be 0.5..20, got %g", config->t_max);
+}
+
+const struct process_kind process_ou_kind = {.check = ou_check,
+                                             .name = "ou",
                                              .title = "ou",
                                              .level = ou_level,
                                              .slope = ou_slope,

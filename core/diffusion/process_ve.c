@@ -56,7 +56,35 @@ static double linear_time(const struct process *process, double sigma)
     return root * root;
 }
 
-const struct process_kind process_ve_kind = {.name = "ve",
+static bool check_levels(const struct process_config *config, struct error *error)
+{
+    if (config->level_count < 2 || config->level_count > PROCESS_LEVELS_MAX)
+        return error_set(error, ERROR_INVALID, "levels must be 2..%d numbers", PROCESS_LEVELS_MAX);
+    for (size_t i = 0; i < config->level_count; i++)
+        if (!(config->levels[i] > 0.0) || (i > 0 && !(config->levels[i] < config->levels[i - 1])))
+            return error_set(error, ERROR_INVALID,
+                             "levels must be numbers above 0 that fall: levels[%zu] is %g", i,
+                             config->levels[i]);
+    return true;
+}
+
+static bool ve_check(const struct process_config *config, struct error *error)
+{
+    if (config->levels != NULL)
+        return check_levels(config, error);
+    return process_check_range("sigma_min", (const double[]){config->sigma_min, config->sigma_max},
+                               1e5, error);
+}
+
+static bool linear_check(const struct process_config *config, struct error *error)
+{
+    return (config->sigma_q > 0.0 && config->sigma_q <= 1e4) ||
+           error_set(error, ERROR_INVALID, "sigma_q must be above 0, at most 1e4, got %g",
+                     config->sigma_q);
+}
+
+const struct process_kind process_ve_kind = {.check = ve_check,
+                                             .name = "ve",
                                              .title = "ve",
                                              .level = ve_level,
                                              .slope = ve_slope,
@@ -66,7 +94,8 @@ const struct process_kind process_ve_kind = {.name = "ve",
                                              .heads = HEAD_BIT(EPSILON) | HEAD_BIT(SAMPLE) |
                                                       HEAD_BIT(SCORE)};
 
-const struct process_kind process_ve_linear_kind = {.name = "ve_linear",
+const struct process_kind process_ve_linear_kind = {.check = linear_check,
+                                                    .name = "ve_linear",
                                                     .title = "ve_linear",
                                                     .level = linear_level,
                                                     .slope = linear_slope,

@@ -88,7 +88,14 @@ static double sub_vp_time(const struct process *process, double sigma)
     return time_of(process, 2.0 * math_log1p(half + root));
 }
 
-const struct process_kind process_vp_kind = {.name = "vp",
+static bool check(const struct process_config *config, struct error *error)
+{
+    return process_check_range("beta_min", (const double[]){config->beta_min, config->beta_max},
+                               1000.0, error);
+}
+
+const struct process_kind process_vp_kind = {.check = check,
+                                             .name = "vp",
                                              .title = "vp",
                                              .level = vp_level,
                                              .slope = vp_slope,
@@ -98,7 +105,8 @@ const struct process_kind process_vp_kind = {.name = "vp",
                                              .heads = HEAD_BIT(EPSILON) | HEAD_BIT(SAMPLE) |
                                                       HEAD_BIT(SCORE) | HEAD_BIT(V)};
 
-const struct process_kind process_sub_vp_kind = {.name = "sub_vp",
+const struct process_kind process_sub_vp_kind = {.check = check,
+                                                 .name = "sub_vp",
                                                  .title = "sub_vp",
                                                  .level = sub_vp_level,
                                                  .slope = sub_vp_slope,

@@ -91,7 +91,13 @@ bool choice_is_used(enum sampler_option option, size_t choice)
 double sampler_option_default(const struct sampler *sampler, const struct process *process,
                               enum sampler_option option)
 {
-    return process_option(process, option, sampler->option_default(process, option));
+    const double own = sampler->option_default(process, option);
+    const double value = process_option(process, option, own);
+
+    if (option_describe(option)->type == OPTION_CHOICE &&
+        !sampler_has_choice(sampler, option, (size_t)value))
+        return own;
+    return sampler->takes_config == NULL || sampler->takes_config(option, value) ? value : own;
 }
 
 static bool check_value(const struct sampler *sampler, enum sampler_option option, double value,
@@ -121,16 +127,6 @@ static bool check_given(const struct sampler *sampler, const struct option_value
     return true;
 }
 
-static double resolved(const struct plan *plan, enum sampler_option option)
-{
-    const double value = sampler_option_default(plan->sampler, plan->process, option);
-
-    /* A spacing of the config's that this sampler has not. */
-    if (option == OPTION_SPACING && !sampler_has_choice(plan->sampler, option, (size_t)value))
-        return plan->sampler->option_default(plan->process, option);
-    return value;
-}
-
 /* The lists are copied: the request's may go before the plan does. */
 static bool resolve_options(struct plan *plan, const struct option_values *given,
                             struct error *error)
@@ -149,7 +145,8 @@ static bool resolve_options(struct plan *plan, const struct option_values *given
         plan->asked[option] = given->given[option];
         plan->options.given[option] = true;
         plan->options.value[option] =
-            given->given[option] ? given->value[option] : resolved(plan, option);
+            given->given[option] ? given->value[option]
+                                 : sampler_option_default(plan->sampler, plan->process, option);
         if (option_describe(option)->type != OPTION_LIST || !from->given[option])
             continue;
         plan->options.list[option] = end;

@@ -140,6 +140,9 @@ struct sampler {
     /* Its own default of one of its options, which a key of that name in the model's config beats;
      * NaN: null, or one that only the plan works out. */
     double (*option_default)(const struct process *process, enum sampler_option option);
+    /* Whether the config's value of an option is one for this sampler (solver_order 3 is none for
+     * dpmpp_2m), else its own default stands; NULL: every value is. */
+    bool (*takes_config)(enum sampler_option option, double value);
     /* Fills step, step_count, evaluations, state_floats, start_scale of a zeroed plan whose other
      * fields are set. `step` may be allocated before a refusal: plan_create frees it. */
     bool (*plan)(struct plan *plan, struct error *error);

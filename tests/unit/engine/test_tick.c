@@ -298,6 +298,64 @@ static void a_sampler_that_leaves_the_numbers_fails_the_request(void **state)
     assert_int_equal(request.request.error.code, ERROR_NONFINITE);
 }
 
+/* Row i needs 2 + i evaluations; label 5 never gets there. */
+static enum advance adaptive(struct row *row, const struct plan *plan, const float *output)
+{
+    (void)plan;
+    row->evaluations++;
+    row->number[0] += 1.0;
+    if (output[0] > 0.5f && row->evaluations == 3)
+        return ADVANCE_NOT_CONVERGED;
+    return row->number[0] == (double)(2 + row->rng.word[0] % 4) ? ADVANCE_DONE : ADVANCE_EVALUATE;
+}
+
+static void adaptive_begin(struct row *row, const struct plan *plan)
+{
+    memset(row->x, 0, plan->dim * sizeof *row->x);
+    memset(row->input, 0, plan->dim * sizeof *row->input);
+    row->time = 0.0;
+    assert_true(row->number[0] == 0.0 && row->stage == 0);
+}
+
+static const struct sampler adapting = {
+    .name = "adaptive", .begin = adaptive_begin, .advance = adaptive};
+
+static void rows_of_an_adaptive_sampler_leave_their_evaluations(void **state)
+{
+    static struct fake_request request;
+    static uint32_t nfe[8];
+
+    (void)state;
+    fake_request_init(&request, &bench.model, &adapting, 9, 8);
+    for (size_t i = 0; i < 8; i++)
+        request.labels[i] = 0;
+    request.request.nfe = nfe;
+    add(&request);
+    (void)run_out();
+    assert_int_equal(request.request.error.code, ERROR_NONE);
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(nfe[i], 2 + request.seeds[i] % 4);
+    assert_int_equal(bench.batch.places_left, 0);
+}
+
+static void a_solver_that_does_not_converge_says_after_how_many_evaluations(void **state)
+{
+    static struct fake_request request;
+
+    (void)state;
+    fake_request_init(&request, &bench.model, &adapting, 9, 3);
+    for (size_t i = 0; i < 3; i++)
+        request.seeds[i] = 3; /* five evaluations */
+    request.labels[0] = request.labels[2] = 0;
+    request.labels[1] = 5;
+    add(&request);
+    (void)run_out();
+    assert_int_equal(request.request.error.code, ERROR_NOT_CONVERGED);
+    assert_non_null(strstr(request.request.error.text, "row 1"));
+    assert_non_null(strstr(request.request.error.text, "3 evaluations"));
+    assert_int_equal(request.finished, 0);
+}
+
 static void cancelled_rows_leave_at_the_next_tick_running_or_waiting(void **state)
 {
     static struct fake_request running, waiting, other;
@@ -506,6 +564,8 @@ int main(void)
         TICK_TEST(a_request_knows_its_progress_and_its_mean_batch),
         TICK_TEST(a_row_that_is_not_finite_fails_its_request_and_no_other),
         TICK_TEST(a_sampler_that_leaves_the_numbers_fails_the_request),
+        TICK_TEST(rows_of_an_adaptive_sampler_leave_their_evaluations),
+        TICK_TEST(a_solver_that_does_not_converge_says_after_how_many_evaluations),
         TICK_TEST(cancelled_rows_leave_at_the_next_tick_running_or_waiting),
         TICK_TEST(abandoning_ends_every_request),
         TICK_TEST(a_row_finds_its_state_empty),

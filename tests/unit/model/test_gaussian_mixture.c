@@ -102,6 +102,32 @@ static void answers_in_every_form_are_the_known_ones(void **state)
         }
 }
 
+/* grad log p of the data themselves: where sigma is 0 no head but the score says it. */
+static void the_score_is_answered_to_who_asks_for_it(void **state)
+{
+    (void)state;
+    const float x[2] = {1.5f, -.5f};
+    float y[2];
+    struct place place = {.x = x, .output = y, .label = -1, .level = {1, 0}, .wants_score = true};
+    struct model *model = opened(TWO, "v_prediction");
+    const double near = .2 * exp(-(1.5 * 1.5 + 3.5 * 3.5) / 2),
+                 far = .8 * exp(-(4.5 * 4.5 + 2.5 * 2.5) / 2);
+    evaluate(model, &place, 1, 1);
+    assert_true(fabs((double)y[0] - (near * 1.5 - far * 4.5) / (near + far)) < 1e-6);
+    assert_true(fabs((double)y[1] - (near * 3.5 - far * 2.5) / (near + far)) < 1e-6);
+    assert_true(model->process.network.is_points);
+    assert_true(model->process.network.is_exact && model->process.network.is_exact_at_zero);
+    model_close(model);
+    model = opened(THREE, "score");
+    assert_false(model->process.network.is_exact_at_zero);
+    place.level = level_of(&GOLDEN[5]);
+    place.x = GOLDEN[5].x;
+    place.wants_score = false;
+    evaluate(model, &place, 1, 1);
+    assert_true(fabs((double)y[0] + GOLDEN[5].epsilon[0] / .8) < 1e-6);
+    model_close(model);
+}
+
 static void a_label_answers_from_its_components_alone(void **state)
 {
     (void)state;
@@ -214,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_in_every_form_are_the_known_ones),
         cmocka_unit_test(a_label_answers_from_its_components_alone),
+        cmocka_unit_test(the_score_is_answered_to_who_asks_for_it),
         cmocka_unit_test(bits_depend_on_the_place_alone),
         cmocka_unit_test(far_points_give_finite_answers),
         cmocka_unit_test(broken_mixtures_are_refused_by_key),

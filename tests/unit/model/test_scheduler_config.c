@@ -3,6 +3,7 @@
 
 #include "core/diffusion/sampler.h"
 #include "core/model/scheduler_config.h"
+#include "core/model/scheduler_inside.h"
 #include "tests/support/folder.h"
 
 #include <stdio.h>
@@ -109,6 +110,22 @@ static const struct {
 } broken[] = {
     {"{\"_class_name\":\"PNDMScheduler\"}", "PNDMScheduler is not built yet"},
     {"{\"_class_name\":\"DenoisedProcess\"}", "process is required"},
+    {"{\"use_beta_sigmas\":true}", "use_beta_sigmas true is not built"},
+    {"{\"use_lu_lambdas\":true}", "use_lu_lambdas"},
+    {"{\"use_flow_sigmas\":true}", "use_flow_sigmas"},
+    {"{\"use_dynamic_shifting\":true}", "use_dynamic_shifting"},
+    {"{\"invert_sigmas\":true}", "invert_sigmas"},
+    {"{\"shift_terminal\":0.1}", "shift_terminal other than null"},
+    {"{\"solver_p\":{}}", "solver_p"},
+    {"{\"timestep_type\":\"continuous\"}", "timestep_type"},
+    {"{\"interpolation_type\":\"log_linear\"}", "interpolation_type"},
+    {"{\"algorithm_type\":\"dpmsolver\"}", "algorithm_type"},
+    {"{\"predict_x0\":false}", "predict_x0"},
+    {"{\"solver_order\":4}", "solver_order must be an integer 1..3"},
+    {"{\"final_sigmas_type\":\"one\"}", "final_sigmas_type must be one of zero sigma_min"},
+    {"{\"disable_corrector\":[0.5]}", "disable_corrector[0]"},
+    {"{\"disable_corrector\":7}", "disable_corrector must be"},
+    {"{\"lambda_min_clipped\":\"x\"}", "lambda_min_clipped"},
     {"{\"_class_name\":\"LMSDiscreteScheduler\"}", "LMSDiscreteScheduler|unknown"},
     {"{\"_class_name\":7}", "_class_name must be a string"},
     {"{\"_class_name\":null}", "_class_name|unknown"},
@@ -158,6 +175,166 @@ static void each_bad_key_is_named(void **state)
     }
 }
 
+/* --- DenoisedProcess, whether or not its sampler is built --- */
+
+static bool read_process(const char *text, struct process_config *config, struct error *error)
+{
+    cJSON *json = cJSON_Parse(text);
+    const struct config_object object = {.json = json, .path = "scheduler_config.json"};
+    bool good;
+
+    assert_non_null(json);
+    *config = process_config_default(PROCESS_TABLE);
+    good = scheduler_read_process(&object, config, error);
+    cJSON_Delete(json);
+    return good;
+}
+
+static void every_process_can_be_declared(void **state)
+{
+    static const struct {
+        const char *text;
+        enum process_type type;
+        enum head head;
+        const char *sampler;
+    } rows[] = {
+        {"{\"process\":\"ve\",\"levels\":[20,5,1],\"prediction_type\":\"score\"}", PROCESS_VE,
+         HEAD_SCORE, "annealed_langevin"},
+        {"{\"process\":\"ve\",\"prediction_type\":\"epsilon\",\"sigma_max\":30,\"snr\":0.2}",
+         PROCESS_VE, HEAD_EPSILON, "predictor_corrector"},
+        {"{\"process\":\"ve_linear\",\"sigma_q\":10,\"prediction_type\":\"sample\"}",
+         PROCESS_VE_LINEAR, HEAD_SAMPLE, "ve_ddpm"},
+        {"{\"process\":\"ou\",\"t_max\":5,\"prediction_type\":\"score\",\"_x\":0}", PROCESS_OU,
+         HEAD_SCORE, "sde_euler_maruyama"},
+        {"{\"process\":\"ou_finite\",\"prediction_type\":\"v_prediction\"}", PROCESS_OU_FINITE,
+         HEAD_V, "pf_ode"},
+        {"{\"process\":\"sub_vp\",\"beta_min\":0.1,\"beta_max\":20,\"prediction_type\":"
+         "\"epsilon\",\"sampling_eps\":0.01}",
+         PROCESS_SUB_VP, HEAD_EPSILON, "sde_euler_maruyama"},
+        {"{\"process\":\"vp\",\"prediction_type\":\"sample\",\"num_train_timesteps\":100}",
+         PROCESS_VP, HEAD_SAMPLE, "sde_euler_maruyama"},
+        {"{\"process\":\"flow\",\"base\":{\"kind\":\"annulus\",\"inner\":4,\"outer\":5},"
+         "\"prediction_type\":\"velocity\",\"shift\":3}",
+         PROCESS_FLOW, HEAD_VELOCITY, "flow_euler"},
+        {"{\"process\":\"flow\",\"base\":{\"kind\":\"uniform\",\"low\":-1,\"high\":2},"
+         "\"prediction_type\":\"sample\"}",
+         PROCESS_FLOW, HEAD_SAMPLE, "flow_euler"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        cJSON *json = cJSON_Parse(rows[i].text);
+        struct process_config config;
+        struct process process;
+        struct error error;
+
+        if (!read_process(rows[i].text, &config, &error))
+            fail_msg("%s", error.text);
+        assert_int_equal(config.type, rows[i].type);
+        assert_int_equal(config.schedule.head, rows[i].head);
+        assert_int_equal(config.schedule.clip_sample, GIVEN_FALSE);
+        assert_string_equal(scheduler_process_sampler(json), rows[i].sampler);
+        if (!process_init(&process, &config, &error))
+            fail_msg("%s", error.text);
+        process_finish(&process);
+        scheduler_config_finish(&config);
+        cJSON_Delete(json);
+    }
+}
+
+static void what_a_process_says_is_kept(void **state)
+{
+    struct process_config config;
+    struct error error;
+
+    (void)state;
+    assert_true(read_process("{\"process\":\"ve\",\"prediction_type\":\"score\",\"snr\":0.2,"
+                             "\"correct_steps\":3,\"sampling_eps\":0.001,\"model_time\":\"time\","
+                             "\"time_scale\":7,\"sigma_min\":0.5,\"sigma_max\":9}",
+                             &config, &error));
+    assert_true(config.options.value[OPTION_SNR] == .2);
+    assert_true(config.options.value[OPTION_CORRECT_STEPS] == 3.0);
+    assert_true(config.options.given[OPTION_SAMPLING_EPS]);
+    assert_int_equal(config.model_time, MODEL_TIME_TIME);
+    assert_true(config.time_scale == 7.0 && config.sigma_min == .5 && config.sigma_max == 9.0);
+}
+
+static void a_process_names_each_key_that_it_cannot_have(void **state)
+{
+    static const struct {
+        const char *text, *words;
+    } rows[] = {
+        {"{}", "process is required"},
+        {"{\"process\":\"table\",\"prediction_type\":\"score\"}", "process must be one of vp"},
+        {"{\"process\":7}", "process must be one of vp"},
+        {"{\"process\":\"vp\"}", "prediction_type is required"},
+        {"{\"process\":\"vp\",\"prediction_type\":\"score\",\"betas\":1}", "unknown key betas"},
+        {"{\"process\":\"vp\",\"prediction_type\":\"score\",\"sigma_max\":1}",
+         "sigma_max is no key of process vp"},
+        {"{\"process\":\"ou\",\"prediction_type\":\"score\",\"snr\":0.1}",
+         "snr is no key of process ou"},
+        {"{\"process\":\"ou\",\"prediction_type\":\"score\",\"t_max\":50}", "t_max must be"},
+        {"{\"process\":\"ve_linear\",\"prediction_type\":\"score\"}", "sigma_q is required"},
+        {"{\"process\":\"ve\",\"prediction_type\":\"score\",\"levels\":[1]}", "levels must be"},
+        {"{\"process\":\"ve\",\"prediction_type\":\"score\",\"levels\":[2,1],\"sigma_max\":2}",
+         "levels already say"},
+        {"{\"process\":\"ve\",\"prediction_type\":\"score\",\"time_scale\":2}", "time_scale"},
+        {"{\"process\":\"flow\",\"prediction_type\":\"velocity\",\"base\":{\"kind\":\"disc\"}}",
+         "base must be"},
+        {"{\"process\":\"flow\",\"prediction_type\":\"velocity\",\"base\":{\"kind\":"
+         "\"gaussian\",\"low\":1}}",
+         "unknown key base.low"},
+        {"{\"process\":\"flow\",\"prediction_type\":\"velocity\",\"base\":{\"kind\":"
+         "\"uniform\",\"low\":1}}",
+         "base needs low and high"},
+        {"{\"process\":\"flow\",\"prediction_type\":\"velocity\",\"shift\":0}", "shift"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct process_config config;
+        struct error error;
+
+        if (read_process(rows[i].text, &config, &error))
+            fail_msg("%s was read", rows[i].text);
+        assert_int_equal(error.code, ERROR_BAD_MODEL);
+        assert_error_says(&error, rows[i].words);
+        scheduler_config_finish(&config);
+    }
+}
+
+/* --- options that a class gives --- */
+
+static void options_of_samplers_are_kept_with_whether_they_were_given(void **state)
+{
+    const struct process_config plain = parsed("{}");
+    struct process_config config =
+        parsed("{\"solver_order\":3,\"solver_type\":\"heun\",\"use_karras_sigmas\":true,"
+               "\"final_sigmas_type\":\"sigma_min\",\"lower_order_final\":false,\"sigma_max\":null,"
+               "\"sigma_min\":0.1,\"disable_corrector\":[0,2],\"skip_prk_steps\":true,"
+               "\"variance_type\":null,\"lambda_min_clipped\":-5.1,\"snr\":0.5}");
+
+    (void)state;
+    for (int i = 0; i < OPTION_COUNT; i++)
+        assert_false(plain.options.given[i]);
+    assert_true(config.options.value[OPTION_SOLVER_ORDER] == 3.0);
+    assert_true(config.options.value[OPTION_SOLVER_TYPE] == (double)SOLVER_HEUN);
+    assert_true(config.options.value[OPTION_USE_KARRAS_SIGMAS] == 1.0);
+    assert_true(config.options.value[OPTION_FINAL_SIGMAS_TYPE] == (double)FINAL_SIGMA_MIN);
+    assert_true(config.options.given[OPTION_LOWER_ORDER_FINAL]);
+    assert_true(config.options.value[OPTION_LOWER_ORDER_FINAL] == 0.0);
+    assert_false(config.options.given[OPTION_SIGMA_MAX]);
+    assert_true(config.options.value[OPTION_SIGMA_MIN] == .1);
+    assert_true(config.options.value[OPTION_DISABLE_CORRECTOR] == 2.0);
+    assert_int_equal(config.options.list[OPTION_DISABLE_CORRECTOR][1], 2);
+    assert_false(config.options.given[OPTION_VARIANCE_TYPE]);
+    assert_false(config.options.given[OPTION_SNR]);
+    assert_true(config.schedule.lambda_min_clipped == -5.1);
+    scheduler_config_finish(&config);
+    config = parsed("{\"solver_type\":\"bh2\"}");
+    assert_false(config.options.given[OPTION_SOLVER_TYPE]);
+}
+
 static enum scheduler_class class_of(const char *name)
 {
     cJSON *json = cJSON_CreateObject();
@@ -187,6 +364,10 @@ int main(void)
         cmocka_unit_test(old_keys_still_count),
         cmocka_unit_test(trained_betas_are_read_in_order),
         cmocka_unit_test(each_bad_key_is_named),
+        cmocka_unit_test(every_process_can_be_declared),
+        cmocka_unit_test(what_a_process_says_is_kept),
+        cmocka_unit_test(a_process_names_each_key_that_it_cannot_have),
+        cmocka_unit_test(options_of_samplers_are_kept_with_whether_they_were_given),
         cmocka_unit_test(a_class_is_built_when_its_sampler_is),
     };
     return cmocka_run_group_tests_name("scheduler_config", tests, NULL, NULL);
