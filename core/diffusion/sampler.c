@@ -251,9 +251,13 @@ void plan_predicted_x0(const struct plan *plan, const struct row *row, const flo
                        float *x_0)
 {
     const struct conversion *conversion = &row->conversion;
-    const struct clip clip =
-        clip_for(&plan->clip, conversion, row->input, output, plan->dim, row->scratch);
+    struct clip clip;
 
+    if (plan->sampler->predicted_x0 != NULL && plan->step[row->step].draws) {
+        plan->sampler->predicted_x0(plan, row, output, x_0);
+        return;
+    }
+    clip = clip_for(&plan->clip, conversion, row->input, output, plan->dim, row->scratch);
     for (size_t i = 0; i < plan->dim; i++)
         x_0[i] = (float)(clip.scale * clip_value(&clip, conversion->x0_x * (double)row->input[i] +
                                                             conversion->x0_o * (double)output[i]));

@@ -107,7 +107,7 @@ struct row {
 enum advance { ADVANCE_EVALUATE, ADVANCE_DONE, ADVANCE_FAILED, ADVANCE_NOT_CONVERGED };
 
 /* The x_0, clipped as the step will have it, that `output` predicts for row->input: to be asked
- * before the row is advanced. Uses row->scratch, draws nothing. */
+ * before the row is advanced. Uses row->scratch and row->noise, draws nothing. */
 void plan_predicted_x0(const struct plan *plan, const struct row *row, const float *output,
                        float *x_0);
 
@@ -149,6 +149,10 @@ struct sampler {
     /* Draws x_T into x, unless row_begin_given (conditioning.h) has put something there, and asks
      * for the evaluation of entry plan->first: input, time, level, conversion. */
     void (*begin)(struct row *row, const struct plan *plan);
+    /* plan_predicted_x0 of a step whose draw moves x_0, too, before the draw is made; NULL: of
+     * none. May use row->noise. */
+    void (*predicted_x0)(const struct plan *plan, const struct row *row, const float *output,
+                         float *x_0);
     /* `output` is the model's raw answer (after guidance) to row->input: output_dim floats. */
     enum advance (*advance)(struct row *row, const struct plan *plan, const float *output);
 };
@@ -156,7 +160,11 @@ struct sampler {
 /* To add a sampler: write sampler_NAME.c, and its name here. Nothing else changes. */
 #define SAMPLERS(X)                                                                                \
     X(ddpm)                                                                                        \
-    X(ddim)
+    X(ddim)                                                                                        \
+    X(pndm)                                                                                        \
+    X(euler)                                                                                       \
+    X(euler_ancestral)                                                                             \
+    X(heun)
 
 #define SAMPLER_DECLARE(name) extern const struct sampler sampler_##name;
 SAMPLERS(SAMPLER_DECLARE)

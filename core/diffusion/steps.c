@@ -110,6 +110,13 @@ bool steps_check_epsilon(const struct plan *plan, struct error *error)
     return check_head(plan, prediction_has_epsilon, "the noise", error);
 }
 
+void plan_warn_of_one_step(struct plan *plan)
+{
+    if (plan->steps == 1 && (enum spacing)plan->options.value[OPTION_SPACING] != SPACING_TRAILING)
+        plan->warning = "one step with spacing leading or linspace is the last timestep alone: "
+                        "the answer is noise; trailing starts at the first";
+}
+
 /* --- row */
 
 void row_ask(struct row *row, const struct plan *plan)

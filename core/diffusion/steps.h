@@ -39,6 +39,9 @@ double plan_alpha_bar(const struct plan *plan, long index);
 MUST_CHECK bool steps_check_x0(const struct plan *plan, struct error *error);
 MUST_CHECK bool steps_check_epsilon(const struct plan *plan, struct error *error);
 
+/* Of diffusers' grids for one step, all but trailing hold the last timestep alone. */
+void plan_warn_of_one_step(struct plan *plan);
+
 /* --- row */
 
 /* A sampler's begin: x = start_scale * draw, or what the row was given; then the first step is

@@ -5,11 +5,12 @@
 struct update update_for(const struct row *row, const struct plan *plan, const float *output)
 {
     const struct plan_step *step = &plan->step[row->step];
-    const struct clip clip =
-        clip_for(&plan->clip, &step->conversion, row->x, output, plan->dim, row->scratch);
+    const struct conversion of_x = {.x0_x = step->conversion.x0_x * step->input_scale,
+                                    .x0_o = step->conversion.x0_o};
+    const struct clip clip = clip_for(&plan->clip, &of_x, row->x, output, plan->dim, row->scratch);
 
-    return (struct update){.x0_x = step->conversion.x0_x,
-                           .x0_o = step->conversion.x0_o,
+    return (struct update){.x0_x = of_x.x0_x,
+                           .x0_o = of_x.x0_o,
                            .clip = clip,
                            .x0 = step->coefficient[UPDATE_X0] * clip.scale,
                            .x = step->coefficient[UPDATE_X],
@@ -68,9 +69,7 @@ bool update_plan(struct plan *plan, int *timesteps, struct error *error)
     for (size_t i = 0; i < count; i++)
         step_ask_at_index(&plan->step[i], plan->process, timesteps[i]);
     plan->start_scale = 1.0;
-    if (plan->steps == 1 && spacing != SPACING_TRAILING)
-        plan->warning = "one step with spacing leading or linspace is the last timestep alone: "
-                        "the answer is noise; trailing starts at the first";
+    plan_warn_of_one_step(plan);
     if (spacing == SPACING_QUADRATIC)
         plan->warning = "spacing quadratic starts at .8 of the timesteps, not at noise: the answer "
                         "is biased";

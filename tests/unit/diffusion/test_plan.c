@@ -174,7 +174,7 @@ static void unknown_samplers_and_options_of_others_are_refused(void **state)
     struct fixture fixture;
 
     (void)state;
-    set_up(&fixture, &config, "euler");
+    set_up(&fixture, &config, "lms");
     assert_refused(&fixture, "sampler");
     fixture.request.sampler = "ddpm";
     give(&fixture, OPTION_ETA, .5);

@@ -110,7 +110,7 @@ static const struct {
     {"{\"tittle\":\"T\"}", "denoised.json: unknown key tittle"},
     {"{\"default\":{\"sampelr\":\"ddim\"}}", "denoised.json: unknown key default.sampelr"},
     {"{\"default\":[]}", "default must be an object"},
-    {"{\"default\":{\"sampler\":\"pndm\"}}", "default.sampler|pndm|not built"},
+    {"{\"default\":{\"sampler\":\"lms\"}}", "default.sampler|lms|not built"},
     {"{\"default\":{\"sampler\":7}}", "default.sampler must be a string"},
     {"{\"default\":{\"steps\":0}}", "default.steps must be an integer 1..1000, got 0"},
     {"{\"default\":{\"steps\":1001}}", "default.steps|1001"},

@@ -115,7 +115,7 @@ static void names_and_texts_are_checked(void **state)
         {"{\"model\":\"faces@sha1:001122334455\"}", "/model", "12 to 64 hex digits"},
         {"{\"model\":\"faces@sha256:00112233445g\"}", "/model", "12 to 64 hex digits"},
         {"{\"model\":\"faces@sha256:" FAKE_DIGEST "0\"}", "/model", "12 to 64 hex digits"},
-        {"{\"sampler\":\"DDIM\"}", "/sampler", "must be one of ddpm, ddim, got 'DDIM'"},
+        {"{\"sampler\":\"DDIM\"}", "/sampler", "must be one of ddpm, ddim, "},
         {"{\"sampler\":1}", "/sampler", "got 1"},
         {"{\"sampler\":null}", "/sampler", "got null"},
         {"{\"spacing\":\"uniform\"}", "/spacing",

@@ -1,0 +1,57 @@
+/* Euler's method down to a level below the next one, and fresh noise up to it, as diffusers'
+ * EulerAncestralDiscreteScheduler runs it: in VE coordinates the step of DDPM's posterior. Noise is
+ * drawn on the last step, too, and counts nothing there. */
+#include "core/diffusion/ladder_plan.h"
+#include "core/diffusion/update.h"
+
+#include <math.h>
+
+static void fill_step(struct plan_step *step, double sigma, double next)
+{
+    const double up = next * sqrt(fmax(sigma * sigma - next * next, 0.0)) / sigma;
+    const double down = sqrt(fmax(next * next - up * up, 0.0));
+
+    step->to = (struct level){.alpha = 1.0, .sigma = next};
+    step->draws = true;
+    step->coefficient[UPDATE_X0] = 1.0 - down / sigma;
+    step->coefficient[UPDATE_X] = down / sigma;
+    step->coefficient[UPDATE_NOISE] = up;
+}
+
+static bool euler_ancestral_plan(struct plan *plan, struct error *error)
+{
+    struct ladder ladder;
+    bool is_good;
+
+    if (!ladder_plan_euler(&ladder, plan, error))
+        return false;
+    is_good = steps_allocate(plan, ladder.n, error);
+    for (size_t i = 0; is_good && i < ladder.n; i++) {
+        step_ask_on_ladder(&plan->step[i], plan->process, &ladder, i);
+        fill_step(&plan->step[i], ladder.sigma[i], ladder.sigma[i + 1]);
+    }
+    ladder_finish(&ladder);
+    return is_good && steps_check_x0(plan, error);
+}
+
+static double euler_ancestral_default(const struct process *process, enum sampler_option option)
+{
+    (void)process;
+    (void)option;
+    return (double)SPACING_LINSPACE;
+}
+
+const struct sampler sampler_euler_ancestral = {
+    .name = "euler_ancestral",
+    .title = "Euler ancestral: Euler steps with fresh noise in every one",
+    .options = {OPTION_SPACING},
+    .option_count = 1,
+    .spacings = SPACINGS_OF_DIFFUSERS,
+    .runs_on = RUNS_ON_TABLE,
+    .needs_table = true,
+    .needs = "a beta table",
+    .option_default = euler_ancestral_default,
+    .plan = euler_ancestral_plan,
+    .begin = steps_begin,
+    .advance = update_advance,
+};

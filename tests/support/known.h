@@ -1,0 +1,48 @@
+/* known.h - end points of whole chains on the mixture, and where many samples of it end, that an
+ * independent computation in double gave. */
+#ifndef KNOWN_H
+#define KNOWN_H
+
+#include "core/diffusion/sampler.h"
+
+#define KNOWN_OPTIONS_MAX 4
+
+struct known_option {
+    enum sampler_option option;
+    double value;
+};
+
+/* How a plan is asked for. */
+struct known_run {
+    const char *sampler;
+    size_t steps;
+    struct known_option options[KNOWN_OPTIONS_MAX];
+    size_t option_count;
+};
+
+/* Linear betas, T = 1000, nothing clipped. */
+struct process_config known_config(enum head head);
+
+/* One that a test needs: fails the test when it is refused. plan_destroy, then process_finish. */
+struct plan *known_plan(const struct known_run *run, const struct process_config *config,
+                        struct process *process);
+
+/* The text of the refusal. */
+void known_refusal(const struct known_run *run, const struct process_config *config,
+                   const char *text);
+
+/* Seeds 0 and 1 end at x y, x y; as many evaluations as the plan says. */
+void known_ends(const struct known_run *run, const struct process_config *config,
+                const double end[4], double tolerance);
+
+struct known_shares {
+    struct known_run run;
+    size_t samples;
+    double share;        /* of samples with x + y above 0 */
+    double centre[2];    /* of those, and of the others: mean of both coordinates */
+    double deviation[2]; /* 0: not known */
+};
+
+void known_shares(const struct known_shares *known);
+
+#endif
