@@ -42,9 +42,12 @@ unsigned char *buffer_extend(struct buffer *buffer, size_t size)
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t size)
 {
-    unsigned char *room = buffer_extend(buffer, size);
+    unsigned char *room;
 
-    if (room != NULL && size > 0)
+    if (size == 0)
+        return;
+    room = buffer_extend(buffer, size);
+    if (room != NULL)
         memcpy(room, bytes, size);
 }
 

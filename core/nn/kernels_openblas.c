@@ -14,7 +14,8 @@ static void fill_rows(const struct gemm *gemm)
 {
     for (size_t row = 0; row < gemm->rows; row++) {
         float *restrict c = gemm->c + row * gemm->c_ld;
-        const float *residual = gemm->residual + row * gemm->residual_ld;
+        const float *residual =
+            gemm->residual == NULL ? NULL : gemm->residual + row * gemm->residual_ld;
         if (gemm->bias != NULL && gemm->residual != NULL)
             for (size_t j = 0; j < gemm->columns; j++)
                 c[j] = gemm->bias[j] + residual[j];
