@@ -214,6 +214,8 @@ double process_sigma_max(const struct process *process)
         return sigma_at(&process->schedule, (double)(process->config.schedule.timesteps - 1));
     if (is_type(process, PROCESS_FLOW) || is_type(process, PROCESS_OU_FINITE))
         return (double)INFINITY;
+    if (is_type(process, PROCESS_VE))
+        return process->config.sigma_max;
     return sigma_at_time(process, process_t_max(process));
 }
 

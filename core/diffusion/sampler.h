@@ -164,7 +164,12 @@ struct sampler {
     X(pndm)                                                                                        \
     X(euler)                                                                                       \
     X(euler_ancestral)                                                                             \
-    X(heun)
+    X(heun)                                                                                        \
+    X(flow_euler)                                                                                  \
+    X(flow_heun)                                                                                   \
+    X(flow_rk4)                                                                                    \
+    X(ve_ddpm)                                                                                     \
+    X(ve_ddim)
 
 #define SAMPLER_DECLARE(name) extern const struct sampler sampler_##name;
 SAMPLERS(SAMPLER_DECLARE)

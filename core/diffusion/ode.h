@@ -1,0 +1,43 @@
+/* ode.h - the ordinary differential equation that a process flows by, and Runge-Kutta steps of it.
+ *
+ *   dx/dt = alpha' x_0 + sigma' epsilon
+ *
+ * at x = alpha x_0 + sigma epsilon: the probability flow of a diffusion (Song et al. 2021, eq. 13),
+ * the velocity of a flow. An entry of the plan is one evaluation, that is one stage; row->x is then
+ * the point that the next stage asks at, and what the stages before it said is in row->state. */
+#ifndef ODE_H
+#define ODE_H
+
+#include "core/diffusion/steps.h"
+
+#define ODE_STAGES_MAX 4
+
+/* Explicit, and each stage starts from the one before it only: k_s = u(x + point[s] h k_{s-1}), at
+ * the same fraction of h in time; x' = x + h sum weight[s] k_s. */
+struct ode_method {
+    size_t stages;
+    double point[ODE_STAGES_MAX], weight[ODE_STAGES_MAX];
+};
+
+extern const struct ode_method ode_euler, ode_heun, ode_rk4;
+
+/* plan->steps steps, from time(plan, i) to time(plan, i + 1) each. */
+struct ode_path {
+    double (*time)(const struct plan *plan, size_t i);
+    const struct ode_method *method, *last; /* of all steps, of the last one */
+};
+
+/* dx/dt from x and the raw output at time t. */
+struct linear ode_velocity(const struct process *process, double t);
+
+/* INVALID where the model knows no velocity: a head that lacks x_0 or noise there, an exact model
+ * whose data have no density without noise. */
+MUST_CHECK bool ode_check_time(const struct plan *plan, double t, struct error *error);
+
+/* Allocates and fills the steps, state_floats and evaluations. INVALID, NO_MEMORY. */
+MUST_CHECK bool ode_plan(struct plan *plan, const struct ode_path *path, struct error *error);
+
+/* An advance, with steps_begin as its begin. */
+enum advance ode_advance(struct row *row, const struct plan *plan, const float *output);
+
+#endif
