@@ -22,7 +22,8 @@ static bool find_process(const struct sampler *sampler, struct process *process)
         const struct process_config config = process_config_default((enum process_type)type);
 
         assert_true(process_init(process, &config, &error));
-        process->network = (struct process_network){.is_points = true, .is_exact = true};
+        process->network =
+            (struct process_network){.is_points = true, .is_exact = true, .is_exact_at_zero = true};
         if (sampler_runs_on(sampler, process, &error))
             return true;
         process_finish(process);
