@@ -19,6 +19,17 @@ struct process_config known_config(enum head head)
     return config;
 }
 
+struct process_config known_config_vp(void)
+{
+    struct process_config config = process_config_default(PROCESS_VP);
+
+    config.beta_min = .1;
+    config.beta_max = 20.0;
+    config.schedule.timesteps = 1000;
+    config.schedule.head = HEAD_EPSILON;
+    return config;
+}
+
 static struct plan *try(const struct known_run *run, const struct process_config *config,
                         struct process *process, struct error *error)
 {
@@ -27,6 +38,8 @@ static struct plan *try(const struct known_run *run, const struct process_config
                                          .sampler = run->sampler,
                                          .steps = run->steps,
                                          .steps_asked = true,
+                                         .has_picture = run->strength > 0.0,
+                                         .strength = run->strength,
                                          .options = &options,
                                          .dim = MIXTURE_DIM,
                                          .output_dim = MIXTURE_DIM};

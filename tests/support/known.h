@@ -18,10 +18,14 @@ struct known_run {
     size_t steps;
     struct known_option options[KNOWN_OPTIONS_MAX];
     size_t option_count;
+    double strength; /* of a picture to begin with; 0: there is none */
 };
 
 /* Linear betas, T = 1000, nothing clipped. */
 struct process_config known_config(enum head head);
+
+/* The continuous process whose discrete form is that table. */
+struct process_config known_config_vp(void);
 
 /* One that a test needs: fails the test when it is refused. plan_destroy, then process_finish. */
 struct plan *known_plan(const struct known_run *run, const struct process_config *config,

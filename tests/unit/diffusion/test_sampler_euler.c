@@ -9,6 +9,11 @@
 #include <math.h>
 #include <string.h>
 
+static void answer_mixture(const struct row *row, const struct plan *plan, float *output)
+{
+    mixture_output(process_head(plan->process), row->level, -1, row->input, output);
+}
+
 static void chains_end_where_they_must_by_every_head(void **state)
 {
     static const struct {
@@ -30,19 +35,29 @@ static void chains_end_where_they_must_by_every_head(void **state)
     }
 }
 
+static void the_discrete_form_of_vp_is_such_a_table(void **state)
+{
+    static const double end[] = {3.196168, 1.255240, -1.688395, -2.105723};
+    const struct known_run run = {.sampler = "heun", .steps = 10};
+    const struct process_config config = known_config_vp();
+
+    (void)state;
+    known_ends(&run, &config, end, 2e-4);
+}
+
 static void they_sample_the_mixture(void **state)
 {
     static const struct known_shares shares[] = {
         {.run = {.sampler = "euler", .steps = 10},
-         .samples = 4000,
+         .samples = 20000,
          .share = .18,
          .centre = {2.65, -2.87}},
         {.run = {.sampler = "euler_ancestral", .steps = 10},
-         .samples = 4000,
+         .samples = 20000,
          .share = .149,
          .centre = {2.67, -2.88}},
         {.run = {.sampler = "heun", .steps = 10},
-         .samples = 4000,
+         .samples = 20000,
          .share = .212,
          .centre = {3.16, -3.05}},
     };
@@ -111,6 +126,28 @@ static void heun_asks_twice_at_every_level_but_the_first(void **state)
     process_finish(&process);
 }
 
+/* Steps that are left out take both of their evaluations with them. */
+static void from_a_picture_heun_begins_with_a_whole_step(void **state)
+{
+    const struct known_run run = {.sampler = "heun", .steps = 5, .strength = .6};
+    const struct process_config config = known_config(HEAD_EPSILON);
+    const float picture[] = {.5f, -2.0f};
+    struct process process;
+    struct plan *plan = known_plan(&run, &config, &process);
+    struct chain chain;
+
+    (void)state;
+    assert_int_equal(plan->evaluations, 5);
+    assert_int_equal(plan->first, 4);
+    assert_true(plan->step[plan->first].model_time == 499.5);
+    chain_init(&chain, 3);
+    chain.row.given = picture;
+    assert_int_equal(chain_run(&chain, plan, answer_mixture), ADVANCE_DONE);
+    assert_int_equal(chain.row.evaluations, 5);
+    plan_destroy(plan);
+    process_finish(&process);
+}
+
 static void assert_range(const struct known_run *run, const struct process_config *config,
                          double first, double last)
 {
@@ -131,6 +168,8 @@ static void levels_in_a_row_of_their_own_take_another_range_if_told(void **state
                             .option_count = 1};
     struct process_config config = known_config(HEAD_EPSILON);
     const double lowest = .0100013297;
+    struct process process;
+    struct plan *plan;
 
     (void)state;
     assert_range(&run, &config, 157.4072723, lowest);
@@ -140,6 +179,10 @@ static void levels_in_a_row_of_their_own_take_another_range_if_told(void **state
     assert_range(&run, &config, 20.0, .5);
     run.option_count = 0; /* the config's range is that of rows of their own only */
     assert_range(&run, &config, 157.4072723, lowest);
+    plan = known_plan(&run, &config, &process);
+    assert_false(plan->options.given[OPTION_SIGMA_MIN] || plan->options.given[OPTION_SIGMA_MAX]);
+    plan_destroy(plan);
+    process_finish(&process);
 }
 
 static void the_row_that_a_request_asks_for_replaces_the_configs(void **state)
@@ -199,11 +242,6 @@ static void a_table_that_ends_without_signal_starts_at_4096(void **state)
 
 /* --- draws */
 
-static void answer_mixture(const struct row *row, const struct plan *plan, float *output)
-{
-    mixture_output(process_head(plan->process), row->level, -1, row->input, output);
-}
-
 /* The generator of a sample that has ended is where x_T and `count` more draws have put it. */
 static void assert_draws(const struct known_run *run, size_t count)
 {
@@ -255,6 +293,22 @@ static double x0_of(enum head head, double x, double output, double sigma, doubl
     if (head == HEAD_V) /* the raised x, at the old level */
         return alpha * alpha * x - sigma * alpha * output;
     return x - hat * (head == HEAD_SCORE ? -sigma * alpha * output : output);
+}
+
+static void churn_is_of_unscaled_noise_at_every_level_by_default(void **state)
+{
+    const struct known_run run = {.sampler = "euler", .steps = 4};
+    const struct process_config config = known_config(HEAD_EPSILON);
+    struct process process;
+    struct plan *plan = known_plan(&run, &config, &process);
+
+    (void)state;
+    assert_true(plan->options.value[OPTION_S_CHURN] == 0.0);
+    assert_true(plan->options.value[OPTION_S_TMIN] == 0.0);
+    assert_true(isnan(plan->options.value[OPTION_S_TMAX]));
+    assert_true(plan->options.value[OPTION_S_NOISE] == 1.0);
+    plan_destroy(plan);
+    process_finish(&process);
 }
 
 static void check_churn(enum head head, double churn, double gamma)
@@ -373,15 +427,18 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_end_where_they_must_by_every_head),
+        cmocka_unit_test(the_discrete_form_of_vp_is_such_a_table),
         cmocka_unit_test(they_sample_the_mixture),
         cmocka_unit_test(levels_are_those_of_the_spacing_and_the_model_hears_fractions),
         cmocka_unit_test(a_leading_grid_starts_a_little_higher),
         cmocka_unit_test(heun_asks_twice_at_every_level_but_the_first),
+        cmocka_unit_test(from_a_picture_heun_begins_with_a_whole_step),
         cmocka_unit_test(levels_in_a_row_of_their_own_take_another_range_if_told),
         cmocka_unit_test(the_row_that_a_request_asks_for_replaces_the_configs),
         cmocka_unit_test(the_last_level_may_be_the_tables_lowest),
         cmocka_unit_test(a_table_that_ends_without_signal_starts_at_4096),
         cmocka_unit_test(noise_is_drawn_by_every_ancestral_step_and_where_euler_churns),
+        cmocka_unit_test(churn_is_of_unscaled_noise_at_every_level_by_default),
         cmocka_unit_test(a_churning_step_starts_from_the_raised_level),
         cmocka_unit_test(heun_clips_if_the_config_says_so_others_do_not_know_how),
         cmocka_unit_test(options_that_exclude_each_other_are_refused),

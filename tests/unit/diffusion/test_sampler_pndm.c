@@ -42,7 +42,7 @@ static void chains_of_a_v_head_end_elsewhere(void **state)
 static void it_samples_the_mixture(void **state)
 {
     static const struct known_shares shares = {.run = {.sampler = "pndm", .steps = 10},
-                                               .samples = 4000,
+                                               .samples = 20000,
                                                .share = .216,
                                                .centre = {3.03, -2.99},
                                                .deviation = {1.05, 1.01}};
@@ -84,6 +84,105 @@ static void steps_by_runge_kutta_ask_four_times_others_once(void **state)
     (void)state;
     assert_asked(&short_prk, times, 15, "iii.iii.iii....");
     assert_asked(&short_plms, without, 7, "i......");
+}
+
+/* Of ten timesteps the last six are a list of their own; the stride stays that of ten. */
+static void from_a_picture_the_kept_timesteps_are_the_list(void **state)
+{
+    static const long times[] = {500, 450, 450, 400, 400, 350, 350, 300,
+                                 300, 250, 250, 200, 200, 100, 0};
+    static const long without[] = {500, 400, 400, 300, 200, 100, 0};
+    const struct known_run begun_prk = {.sampler = "pndm", .steps = 10, .strength = .6};
+    const struct known_run begun_plms = {.sampler = "pndm",
+                                         .steps = 10,
+                                         .options = {{OPTION_SKIP_PRK_STEPS, 1.0}},
+                                         .option_count = 1,
+                                         .strength = .6};
+    const struct known_run too_few = {.sampler = "pndm", .steps = 10, .strength = .3};
+    const struct known_run none = {.sampler = "pndm", .steps = 10, .strength = .05};
+    const struct process_config config = known_config(HEAD_EPSILON);
+
+    (void)state;
+    assert_asked(&begun_prk, times, 15, "iii.iii.iii....");
+    assert_asked(&begun_plms, without, 7, "i......");
+    known_refusal(&too_few, &config, "pndm needs at least 4 steps, or skip_prk_steps true; got 3");
+    known_refusal(&none, &config, "strength 0.05 of 10 steps is not one whole step");
+}
+
+static void a_picture_is_begun_with_at_the_level_of_the_first_kept_timestep(void **state)
+{
+    const struct known_run run = {.sampler = "pndm", .steps = 10, .strength = .6};
+    const struct process_config config = known_config(HEAD_EPSILON);
+    const float picture[] = {.5f, -2.0f};
+    struct process process;
+    struct plan *plan = known_plan(&run, &config, &process);
+    const double alpha_bar = process.schedule.alpha_bar_parity[500];
+    struct chain chain;
+    float draw[2];
+    struct rng rng;
+
+    (void)state;
+    chain_init(&chain, 3);
+    chain.row.given = picture;
+    plan->sampler->begin(&chain.row, plan);
+    rng_seed(&rng, 3);
+    rng_randn(&rng, draw, 2);
+    assert_true(chain.row.time == 500.0);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(fabs(sqrt(alpha_bar) * (double)picture[i] +
+                         sqrt(1.0 - alpha_bar) * (double)draw[i] - (double)chain.x[i]) < 1e-6);
+    plan_destroy(plan);
+    process_finish(&process);
+}
+
+static void the_discrete_form_of_vp_is_such_a_table(void **state)
+{
+    static const double by_prk[] = {3.086122, 1.231169, -1.610454, -2.009295};
+    const struct process_config config = known_config_vp();
+
+    (void)state;
+    known_ends(&prk, &config, by_prk, 2e-4);
+}
+
+/* Where entries are not T / n apart, diffusers moves x between other levels than those that the
+ * model hears of. */
+static void x_moves_by_the_stride_whatever_the_spacing(void **state)
+{
+    const struct known_run linspace = {.sampler = "pndm",
+                                       .steps = 5,
+                                       .options = {{OPTION_SPACING, SPACING_LINSPACE}},
+                                       .option_count = 1};
+    const struct known_run trailing = {
+        .sampler = "pndm",
+        .steps = 7,
+        .options = {{OPTION_SPACING, SPACING_TRAILING}, {OPTION_SKIP_PRK_STEPS, 1.0}},
+        .option_count = 2};
+    const struct process_config config = known_config(HEAD_EPSILON);
+    struct process process;
+    struct plan *plan = known_plan(&linspace, &config, &process);
+    const double *alpha_bar = process.schedule.alpha_bar_parity;
+    struct chain chain;
+    double x;
+
+    (void)state;
+    assert_true(plan->step[0].to.alpha == sqrt(alpha_bar[899]));
+    assert_true(plan->step[1].model_time == 849.0 &&
+                plan->step[1].to.alpha == sqrt(alpha_bar[849]));
+    assert_true(plan->step[3].model_time == 749.0 &&
+                plan->step[3].to.alpha == sqrt(alpha_bar[749]));
+    plan_destroy(plan);
+    process_finish(&process);
+    plan = known_plan(&trailing, &config, &process);
+    alpha_bar = process.schedule.alpha_bar_parity;
+    chain_init(&chain, 7);
+    plan->sampler->begin(&chain.row, plan);
+    x = (double)chain.x[0];
+    for (size_t i = 0; i < 2; i++) /* no noise: x grows as alpha does */
+        (void)plan->sampler->advance(&chain.row, plan, (const float[]){0.0f, 0.0f});
+    x *= sqrt(alpha_bar[856] / alpha_bar[998]);
+    assert_true(fabs((double)chain.x[0] - x) < 1e-6 * fabs(x));
+    plan_destroy(plan);
+    process_finish(&process);
 }
 
 static void one_step_asks_once(void **state)
@@ -178,6 +277,10 @@ int main(void)
         cmocka_unit_test(chains_of_a_v_head_end_elsewhere),
         cmocka_unit_test(it_samples_the_mixture),
         cmocka_unit_test(steps_by_runge_kutta_ask_four_times_others_once),
+        cmocka_unit_test(from_a_picture_the_kept_timesteps_are_the_list),
+        cmocka_unit_test(a_picture_is_begun_with_at_the_level_of_the_first_kept_timestep),
+        cmocka_unit_test(the_discrete_form_of_vp_is_such_a_table),
+        cmocka_unit_test(x_moves_by_the_stride_whatever_the_spacing),
         cmocka_unit_test(one_step_asks_once),
         cmocka_unit_test(nothing_but_x_T_is_drawn),
         cmocka_unit_test(it_ends_at_the_first_timestep_unless_the_config_says_at_one),
