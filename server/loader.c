@@ -29,6 +29,12 @@ static void log_model(const struct model *model)
     log_number(&line, "bytes", (double)model->weight_bytes);
     log_number(&line, "ms", model->load_seconds * 1e3);
     log_end(&line);
+    for (size_t i = 0; i < model->warning_count; i++) {
+        log_begin(&line, "warning", "model_warning");
+        log_text(&line, "model", model->name);
+        log_text(&line, "reason", model->warnings[i]);
+        log_end(&line);
+    }
 }
 
 /* Folders named one by one are refused like those of a directory. */

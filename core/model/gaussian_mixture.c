@@ -217,6 +217,22 @@ static bool check_base(const struct folder *folder, const struct mixture *mixtur
                   error);
 }
 
+/* E[x_0 . x_0] = sum w_k (|m_k|^2 + D s_k^2). */
+static double energy_of(const struct mixture *mixture)
+{
+    double energy = 0.0;
+
+    for (size_t k = 0; k < mixture->count; k++) {
+        const struct component *component = &mixture->components[k];
+        double square = (double)mixture->dim * component->variance;
+
+        for (size_t i = 0; i < mixture->dim; i++)
+            square += component->mean[i] * component->mean[i];
+        energy += component->weight * square;
+    }
+    return energy;
+}
+
 static bool gaussian_mixture_open(struct model *model, struct folder *folder,
                                   const struct backend *backend, struct error *error)
 {
@@ -240,6 +256,8 @@ static bool gaussian_mixture_open(struct model *model, struct folder *folder,
     model->class_input.has_null = mixture->label_count > 0;
     model->class_input.null_label = -1;
     model->class_input.count = mixture->label_count;
+    model->knows_energy = true;
+    model->energy = energy_of(mixture);
     model->weight_bytes =
         mixture->count * (sizeof *mixture->components + mixture->dim * sizeof *mixture->means);
     return true;

@@ -1,6 +1,7 @@
 #include "core/model/model.h"
 
 #include "core/base/clock.h"
+#include "core/diffusion/prior.h"
 #include "core/model/card.h"
 #include "core/model/folder_open.h"
 #include "core/model/scheduler_config.h"
@@ -116,6 +117,16 @@ static bool check_process(const struct model *model, struct folder *folder, stru
     return true;
 }
 
+/* Whether the process ends where samplers start. */
+static void check_prior(const struct model *model, struct folder *folder)
+{
+    char text[PRIOR_WARNING_SIZE];
+
+    if (prior_warning(&model->process, model->shape.dim, model->knows_energy ? model->energy : -1.0,
+                      text))
+        folder_warn(folder, "%s: %s", folder->files[FOLDER_SCHEDULER].path, text);
+}
+
 static bool open_family(struct model *model, struct folder *folder, const struct backend *backend,
                         struct error *error)
 {
@@ -136,6 +147,7 @@ static bool load(struct model *model, const char *path, struct folder *folder,
         !open_family(model, folder, backend, error) || !check_process(model, folder, error) ||
         !card_read(model, folder, error) || !folder_digest(folder, model->digest, error))
         return false;
+    check_prior(model, folder);
     model->warnings = folder->warnings;
     model->warning_count = folder->warning_count;
     folder->warnings = NULL;

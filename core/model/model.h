@@ -86,6 +86,8 @@ struct model {
     struct class_input class_input;
     struct model_card card;
     struct process process;
+    bool knows_energy;     /* a mixture does */
+    double energy;         /* E[x_0 . x_0] of the data */
     uint64_t weight_bytes; /* of prepared weights in memory */
     double load_seconds;
     char **warnings; /* of loading, a sentence each, for the log; owned */

@@ -327,7 +327,9 @@ static void a_short_table_of_times_is_warned_of(void **state)
     for (int timesteps = 50; timesteps <= 51; timesteps++) {
         char schedule[100];
         snprintf(schedule, sizeof schedule,
-                 "{\"_class_name\":\"DDPMScheduler\",\"num_train_timesteps\":%d}", timesteps);
+                 "{\"_class_name\":\"DDPMScheduler\",\"num_train_timesteps\":%d,"
+                 "\"beta_end\":0.5}",
+                 timesteps);
         scratch_text(&scratch, "m/scheduler_config.json", schedule);
         scratch_text(&scratch, "m/config.json",
                      "{\"_class_name\":\"UNet2DModel\",\"sample_size\":4,"
