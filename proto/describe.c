@@ -155,6 +155,8 @@ static void limits_json(const struct sample_limits *limits, const struct model *
     json_integer(out, (int64_t)process_steps_limit(&model->process));
     json_key(out, "guidance");
     json_number(out, model->class_input.has_null ? GUIDANCE_MAX : 1.0);
+    json_key(out, "body_bytes");
+    json_integer(out, SAMPLE_BODY_MAX);
     json_close(out, '}');
 }
 

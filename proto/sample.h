@@ -11,6 +11,9 @@
 #include "proto/answer.h"
 #include "proto/problem.h"
 
+/* Of POST /sample, base64 pictures included; what is beside them has a limit of its own. */
+#define SAMPLE_BODY_MAX (16 * 1024 * 1024)
+
 struct sample_limits {
     size_t image_n, point_n; /* rows of one request */
     double seconds;          /* predicted cost of one request */

@@ -54,7 +54,10 @@ struct answer *sample_answer(struct sample *sample)
             error_write(&request->error, ERROR_NO_MEMORY, "no memory for the answer");
     }
     if (request->error.code != ERROR_NONE) {
-        problem_of_error(&problem, &request->error);
+        if (sample->given != NULL && request->error.code == ERROR_INVALID)
+            problem = sample->given->problem;
+        else
+            problem_of_error(&problem, &request->error);
         answer_problem(answer, &problem, sample->id);
         return answer;
     }

@@ -1,5 +1,5 @@
 /* Encoding, on a worker: one row of the table a format. */
-#include "proto/sample_inside.h"
+#include "proto/sample_trajectory.h"
 
 #include "core/image/plot.h"
 #include "core/image/png.h"
@@ -7,24 +7,32 @@
 
 #include <stdlib.h>
 
-static bool png_with_recipe(struct sample *sample, const struct picture *picture,
+bool sample_recipe_init(struct sample_recipe *recipe, const struct sample *sample,
+                        struct error *error)
+{
+    *recipe = (struct sample_recipe){.json = {0}};
+    sample_recipe_json(sample, &recipe->json);
+    sample_recipe_text(sample, &recipe->text);
+    recipe->texts[0] = (struct png_text){"denoised", (const char *)recipe->json.data};
+    recipe->texts[1] = (struct png_text){"parameters", (const char *)recipe->text.data};
+    return (buffer_ok(&recipe->json) && buffer_ok(&recipe->text)) ||
+           error_set(error, ERROR_NO_MEMORY, "no memory for a recipe");
+}
+
+void sample_recipe_finish(struct sample_recipe *recipe)
+{
+    buffer_finish(&recipe->json);
+    buffer_finish(&recipe->text);
+}
+
+bool sample_png_with_recipe(struct sample *sample, const struct picture *picture,
                             struct error *error)
 {
-    struct buffer json = {0}, text = {0};
-    bool good;
+    struct sample_recipe recipe;
+    const bool good = sample_recipe_init(&recipe, sample, error) &&
+                      png_encode(picture, recipe.texts, RECIPE_TEXTS, &sample->answer.body, error);
 
-    sample_recipe_json(sample, &json);
-    sample_recipe_text(sample, &text);
-    if (buffer_ok(&json) && buffer_ok(&text)) {
-        const struct png_text texts[] = {{"denoised", (const char *)json.data},
-                                         {"parameters", (const char *)text.data}};
-
-        good = png_encode(picture, texts, 2, &sample->answer.body, error);
-    } else {
-        good = error_set(error, ERROR_NO_MEMORY, "no memory for a recipe");
-    }
-    buffer_finish(&json);
-    buffer_finish(&text);
+    sample_recipe_finish(&recipe);
     return good;
 }
 
@@ -37,7 +45,7 @@ static bool encode_plot(struct sample *sample, struct error *error)
     if (!plot_points(request->x, request->n, request->model->shape.dim, request->labels,
                      request->model->card.view, &picture, error))
         return false;
-    good = png_with_recipe(sample, &picture, error);
+    good = sample_png_with_recipe(sample, &picture, error);
     free(picture.pixels);
     return good;
 }
@@ -66,6 +74,8 @@ static bool encode_png(struct sample *sample, struct error *error)
     uint8_t *pixels;
     bool good;
 
+    if (request->trajectory.every > 0)
+        return sample_trajectory_png(sample, error);
     if (shape->is_points)
         return encode_plot(sample, error);
     pixels = all_pixels(request, error);
@@ -76,7 +86,7 @@ static bool encode_png(struct sample *sample, struct error *error)
     free(pixels);
     if (!good)
         return false;
-    good = png_with_recipe(sample, &picture, error);
+    good = sample_png_with_recipe(sample, &picture, error);
     free(picture.pixels);
     if (request->n > 1)
         answer_header(&sample->answer, "X-Denoised-Grid", "%zux%zu", grid_columns(request->n),
@@ -110,6 +120,8 @@ static bool encode_npy(struct sample *sample, struct error *error)
     struct buffer *out = &sample->answer.body;
     uint8_t *pixels;
 
+    if (request->trajectory.every > 0)
+        return sample_trajectory_npy(sample, error);
     npy_header(out, sample->encoding == ENCODING_PIXELS ? "|u1" : "<f4",
                shape->is_points ? points : image, shape->is_points ? 2 : 4);
     if (sample->encoding != ENCODING_PIXELS) {
@@ -124,8 +136,11 @@ static bool encode_npy(struct sample *sample, struct error *error)
     return true;
 }
 
-static bool (*const ENCODERS[])(struct sample *sample, struct error *error) = {
-    [FORMAT_PNG] = encode_png, [FORMAT_JSON] = sample_json, [FORMAT_NPY] = encode_npy};
+static bool (*const ENCODERS[])(struct sample *sample,
+                                struct error *error) = {[FORMAT_PNG] = encode_png,
+                                                        [FORMAT_JSON] = sample_json,
+                                                        [FORMAT_NPY] = encode_npy,
+                                                        [FORMAT_APNG] = sample_trajectory_apng};
 
 void sample_finish(struct request *request)
 {

@@ -10,7 +10,7 @@
 #include <cjson/cJSON.h>
 
 /* In the order in which they are offered. NONE: nothing that the client accepts. */
-enum sample_format { FORMAT_PNG, FORMAT_JSON, FORMAT_NPY, FORMAT_NONE };
+enum sample_format { FORMAT_PNG, FORMAT_JSON, FORMAT_NPY, FORMAT_APNG, FORMAT_NONE };
 
 /* How numbers are written inside a format. PIXELS: bytes, in npy. */
 enum sample_encoding { ENCODING_PNG, ENCODING_F32, ENCODING_ARRAY, ENCODING_PIXELS };
@@ -32,6 +32,11 @@ struct sample_fields {
     struct option_values options;
     int lists[OPTION_LISTS][OPTION_LIST_MAX]; /* what lists of `options` point to */
     size_t list_count;
+    const struct cJSON *init_image, *mask; /* strings of base64, or NULL */
+    bool has_strength;
+    double strength;
+    const struct cJSON *x_T; /* an array, or NULL */
+    size_t trajectory;       /* every how many steps; 0: none was asked for */
     enum sample_format format;
     enum sample_encoding encoding;
     const char *tag; /* NULL: not given */
@@ -63,6 +68,9 @@ extern const size_t SAMPLE_FIELD_COUNT;
 #define GUIDANCE_MAX 30.0
 #define TAG_MAX      128 /* characters */
 
+#define STRENGTH_DEFAULT 0.8 /* without a mask; with one 1: diffusers' defaults */
+#define MASK_REPAINT     128 /* bytes of a mask from here on are to be repainted */
+
 /* Reads all fields; every fault goes to reading->problem. */
 void sample_fields_read(struct sample_reading *reading, const struct cJSON *body);
 
@@ -78,9 +86,21 @@ void sample_format_read(struct sample_reading *reading, const struct sample_fiel
                         const struct cJSON *value);
 void sample_encoding_read(struct sample_reading *reading, const struct sample_field *field,
                           const struct cJSON *value);
-#define FORMAT_NAMES 4
+#define FORMAT_NAMES 5
 void sample_formats(const struct model *model, const char *names[FORMAT_NAMES]);
 const char *sample_media_type(enum sample_format format);
+
+/* sample_given.c: rows of the table. */
+void sample_init_image_read(struct sample_reading *reading, const struct sample_field *field,
+                            const struct cJSON *value);
+void sample_mask_read(struct sample_reading *reading, const struct sample_field *field,
+                      const struct cJSON *value);
+void sample_strength_read(struct sample_reading *reading, const struct sample_field *field,
+                          const struct cJSON *value);
+void sample_x_T_read(struct sample_reading *reading, const struct sample_field *field,
+                     const struct cJSON *value);
+void sample_trajectory_read(struct sample_reading *reading, const struct sample_field *field,
+                            const struct cJSON *value);
 
 /* sample_option.c: one option's value into reading->fields.options, or a fault at `pointer`. */
 void sample_option_read(struct sample_reading *reading, enum sampler_option option,

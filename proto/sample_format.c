@@ -12,6 +12,7 @@ static const struct {
     [FORMAT_PNG] = {"png", {"image/png"}},
     [FORMAT_JSON] = {"json", {"application/json"}},
     [FORMAT_NPY] = {"npy", {"application/x-npy", "application/octet-stream"}},
+    [FORMAT_APNG] = {"apng", {"image/apng"}},
 };
 
 static const char *const ENCODINGS[] = {
@@ -31,7 +32,7 @@ static bool has_picture(const struct model *model)
 
 static bool works(const struct model *model, enum sample_format format)
 {
-    return format != FORMAT_PNG || model == NULL || has_picture(model);
+    return (format != FORMAT_PNG && format != FORMAT_APNG) || model == NULL || has_picture(model);
 }
 
 static enum sample_format default_format(const struct model *model)
@@ -169,17 +170,17 @@ void sample_format_read(struct sample_reading *reading, const struct sample_fiel
     }
 }
 
-/* Which encodings a format of a model has, as a set of bits, and the usual one. */
-static unsigned encodings_of(const struct model *model, enum sample_format format,
-                             enum sample_encoding *usual)
+/* Which encodings the answer may have, as a set of bits, and the usual one. */
+static unsigned encodings_of(const struct sample_fields *fields, enum sample_encoding *usual)
 {
+    const struct model *model = fields->model;
     const bool points = model->shape.is_points;
 
     *usual = ENCODING_PIXELS;
-    if (format == FORMAT_PNG)
+    if (fields->format == FORMAT_PNG || fields->format == FORMAT_APNG)
         return 0;
-    if (format == FORMAT_NPY) {
-        *usual = points ? ENCODING_F32 : ENCODING_PIXELS;
+    if (fields->format == FORMAT_NPY) {
+        *usual = points || fields->trajectory > 0 ? ENCODING_F32 : ENCODING_PIXELS;
         return 1u << ENCODING_F32;
     }
     *usual = points || !has_picture(model) ? ENCODING_ARRAY : ENCODING_PNG;
@@ -198,12 +199,12 @@ void sample_encoding_read(struct sample_reading *reading, const struct sample_fi
 
     (void)field;
     if (fields->model != NULL && fields->format != FORMAT_NONE)
-        set = encodings_of(fields->model, fields->format, &fields->encoding);
+        set = encodings_of(fields, &fields->encoding);
     if (value == NULL)
         return;
     if (set == 0) {
         problem_fault(reading->problem, "/encoding",
-                      "goes with format json or npy; this answer is a PNG");
+                      "goes with format json or npy; this answer is a picture");
         return;
     }
     for (enum sample_encoding i = ENCODING_PNG; i < ENCODING_PIXELS; i++)

@@ -1,5 +1,5 @@
 /* The JSON answer: up to the samples on a worker, its timing once the engine has noted it. */
-#include "proto/sample_inside.h"
+#include "proto/sample_trajectory.h"
 
 #include "core/base/digest.h"
 #include "core/base/version.h"
@@ -14,11 +14,12 @@ struct scratch {
     float *values;
 };
 
-static void image_array_json(const float *values, const struct model_shape *shape,
-                             struct buffer *out)
+void sample_array_json(const float *values, const struct model_shape *shape, struct buffer *out)
 {
-    json_key(out, "array");
     json_open(out, '[');
+    if (shape->is_points)
+        for (size_t i = 0; i < shape->dim; i++)
+            json_float(out, values[i]);
     for (size_t y = 0; y < shape->height; y++) {
         json_open(out, '[');
         for (size_t x = 0; x < shape->width; x++) {
@@ -32,18 +33,30 @@ static void image_array_json(const float *values, const struct model_shape *shap
     json_close(out, ']');
 }
 
-static bool image_png_json(const struct model_shape *shape, uint8_t *pixels, struct buffer *out,
-                           struct error *error)
+static bool pixels_json(const struct model_shape *shape, uint8_t *pixels, struct buffer *out,
+                        struct error *error)
 {
     const struct picture picture = {shape->width, shape->height, shape->channels, pixels};
     struct buffer file = {0};
-    bool good = png_encode(&picture, NULL, 0, &file, error);
+    const bool good = png_encode(&picture, NULL, 0, &file, error);
+
+    if (good)
+        json_base64(out, file.data, file.size);
+    buffer_finish(&file);
+    return good;
+}
+
+bool sample_png_json(const float *values, const struct model_shape *shape, struct buffer *out,
+                     struct error *error)
+{
+    uint8_t *pixels = malloc(shape->dim);
+    bool good = pixels != NULL || error_set(error, ERROR_NO_MEMORY, "no memory for a picture");
 
     if (good) {
-        json_key(out, "png");
-        json_base64(out, file.data, file.size);
+        pixels_from_x0(values, shape->channels, shape->height, shape->width, pixels);
+        good = pixels_json(shape, pixels, out, error);
     }
-    buffer_finish(&file);
+    free(pixels);
     return good;
 }
 
@@ -67,12 +80,15 @@ static bool image_json(const struct sample *sample, size_t index, struct scratch
     pixels_from_x0(x, shape->channels, shape->height, shape->width, scratch->pixels);
     pixels_to_hwc(x, shape->channels, shape->height, shape->width, scratch->values);
     if (sample->encoding == ENCODING_ARRAY) {
-        image_array_json(scratch->values, shape, out);
+        json_key(out, "array");
+        sample_array_json(scratch->values, shape, out);
     } else if (sample->encoding == ENCODING_F32) {
         json_key(out, "f32");
         json_base64(out, scratch->values, shape->dim * sizeof(float));
-    } else if (!image_png_json(shape, scratch->pixels, out, error)) {
-        return false;
+    } else {
+        json_key(out, "png");
+        if (!pixels_json(shape, scratch->pixels, out, error))
+            return false;
     }
     digest_of(scratch->pixels, shape->dim, digest);
     json_key(out, "sha256");
@@ -111,12 +127,8 @@ static void points_json(const struct sample *sample, struct buffer *out)
     } else {
         json_key(out, "points");
         json_open(out, '[');
-        for (size_t i = 0; i < n; i++) {
-            json_open(out, '[');
-            for (size_t d = 0; d < dim; d++)
-                json_float(out, x[i * dim + d]);
-            json_close(out, ']');
-        }
+        for (size_t i = 0; i < n; i++)
+            sample_array_json(x + i * dim, &sample->request.model->shape, out);
         json_close(out, ']');
     }
     digest_of(x, n * dim * sizeof(float), digest);
@@ -133,10 +145,11 @@ bool sample_json(struct sample *sample, struct error *error)
     json_string(out, sample->id);
     sample_model_json(sample, out);
     sample_params_json(sample, out);
-    if (!sample->request.model->shape.is_points)
-        return images_json(sample, out, error);
-    points_json(sample, out);
-    return true;
+    if (sample->request.model->shape.is_points)
+        points_json(sample, out);
+    else if (!images_json(sample, out, error))
+        return false;
+    return sample->request.trajectory.every == 0 || sample_trajectory_json(sample, error);
 }
 
 static void milliseconds_json(struct buffer *out, const char *key, double value)

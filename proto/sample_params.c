@@ -83,6 +83,26 @@ static void options_json(const struct plan *plan, struct buffer *out)
     }
 }
 
+static void digest_json(const char *key, const char *digest, struct buffer *out)
+{
+    json_key(out, key);
+    buffer_printf(out, "\"sha256:%s\"", digest);
+}
+
+/* Pictures by the digest of their pixels, H,W,C; starts by that of their float32, as they came. */
+static void given_json(const struct sample_given *given, struct buffer *out)
+{
+    if (given->picture != NULL) {
+        digest_json("init_image", given->init_image_digest, out);
+        json_key(out, "strength");
+        json_number(out, given->strength);
+    }
+    if (given->known != NULL)
+        digest_json("mask", given->mask_digest, out);
+    if (given->x_T != NULL)
+        digest_json("x_T", given->x_T_digest, out);
+}
+
 void sample_params_json(const struct sample *sample, struct buffer *out)
 {
     const struct request *request = &sample->request;
@@ -106,6 +126,12 @@ void sample_params_json(const struct sample *sample, struct buffer *out)
     json_key(out, "guidance");
     json_number(out, some_class(request) ? sample->guidance : 1.0);
     classes_json(request, out);
+    if (sample->given != NULL)
+        given_json(sample->given, out);
+    if (request->trajectory.every > 0) {
+        json_key(out, "trajectory");
+        json_integer(out, (int64_t)request->trajectory.every);
+    }
     if (sample->tag != NULL) {
         json_key(out, "tag");
         json_string(out, sample->tag);

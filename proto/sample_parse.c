@@ -4,8 +4,16 @@
 
 #include <stdlib.h>
 
-static const struct json_limits LIMITS = {
-    .depth = 16, .keys = 64, .values = 4096, .string_bytes = 8192, .number_bytes = 32};
+static const char *const IMAGE_FIELDS[] = {"init_image", "mask", NULL};
+
+static const struct json_limits LIMITS = {.depth = 16,
+                                          .keys = 64,
+                                          .values = 65536,
+                                          .string_bytes = 8192,
+                                          .long_keys = IMAGE_FIELDS,
+                                          .long_string_bytes = SAMPLE_BODY_MAX,
+                                          .other_bytes = (size_t)1024 * 1024,
+                                          .number_bytes = 32};
 
 /* Once all else is good: 406 says what could be had. */
 static void check_acceptable(const struct sample_reading *reading)
@@ -35,7 +43,10 @@ struct sample *sample_parse(char *body, size_t size, const char *accept, const c
     cJSON *json;
 
     if (!json_scan(body, size, &LIMITS, &error)) {
-        (void)problem_set(problem, PROBLEM_INVALID_JSON, "%s", error.text);
+        if (error.code == ERROR_INVALID)
+            (void)problem_set(problem, PROBLEM_INVALID_JSON, "%s", error.text);
+        else
+            problem_of_error(problem, &error);
         return NULL;
     }
     json = cJSON_ParseWithLengthOpts(body, size + 1, NULL, 1);
@@ -47,7 +58,10 @@ struct sample *sample_parse(char *body, size_t size, const char *accept, const c
     check_acceptable(&reading);
     if (problem->code == PROBLEM_NONE)
         sample = sample_resolve(&reading.fields, id, context, problem);
-    cJSON_Delete(json);
+    if (sample != NULL && sample->given != NULL)
+        sample->given->body = json; /* to be decoded on a worker */
+    else
+        cJSON_Delete(json);
     return sample;
 }
 
@@ -81,6 +95,7 @@ void sample_destroy(struct sample *sample)
     if (sample == NULL)
         return;
     plan_destroy(sample->plan);
+    sample_given_destroy(sample->given);
     answer_finish(&sample->answer);
     free(sample);
 }

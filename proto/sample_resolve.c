@@ -1,7 +1,8 @@
 /* From fields that are good one by one to a request: the plan, its cost, its arrays. */
-#include "proto/sample_inside.h"
+#include "proto/sample_trajectory.h"
 
 #include "core/image/pixels.h"
+#include "core/image/plot.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <sys/random.h>
 
 #define GRID_SIDE_MAX 8192
+#define PLOT_BYTES    ((uint64_t)2 * 3 * 3 * PLOT_SIZE * PLOT_SIZE) /* of a frame of points */
 
 /* What the plan refuses is found in the field without which it would be accepted. */
 static const char *plan_culprit(const struct plan_request *asked, const char *sampler, size_t steps,
@@ -43,6 +45,37 @@ static const char *plan_culprit(const struct plan_request *asked, const char *sa
     return "";
 }
 
+/* As plan_culprit, of the fields that a picture comes with. NULL: it is none of them. */
+static const char *picture_culprit(const struct plan_request *asked, bool has_strength)
+{
+    struct plan_request tried = *asked;
+    struct error error;
+    struct plan *plan;
+
+    tried.strength = 1.0;
+    plan = plan_create(&tried, &error);
+    plan_destroy(plan);
+    if (plan != NULL)
+        return has_strength ? "/strength" : "/init_image";
+    tried.has_picture = false;
+    plan = plan_create(&tried, &error);
+    plan_destroy(plan);
+    return plan != NULL ? "/init_image" : NULL;
+}
+
+static void fault_plan(const struct sample_fields *fields, const struct plan_request *asked,
+                       const struct error *error, struct problem *problem)
+{
+    const struct model *model = fields->model;
+    const char *culprit = asked->has_picture ? picture_culprit(asked, fields->has_strength) : NULL;
+    char pointer[64];
+
+    if (culprit == NULL)
+        culprit =
+            plan_culprit(asked, model_default_sampler(model), model_default_steps(model), pointer);
+    problem_fault(problem, culprit, "%s", error->text);
+}
+
 static struct plan *make_plan(const struct sample_fields *fields, struct problem *problem)
 {
     const struct model *model = fields->model;
@@ -51,17 +84,15 @@ static struct plan *make_plan(const struct sample_fields *fields, struct problem
                                        .steps = fields->steps,
                                        .steps_asked = fields->has_steps,
                                        .options = &fields->options,
+                                       .has_picture = fields->init_image != NULL,
+                                       .strength = fields->strength,
                                        .dim = model->shape.dim,
                                        .output_dim = model->shape.output_dim};
     struct error error = {0};
     struct plan *plan = plan_create(&asked, &error);
-    char pointer[64];
 
     if (plan == NULL && error.code == ERROR_INVALID)
-        problem_fault(
-            problem,
-            plan_culprit(&asked, model_default_sampler(model), model_default_steps(model), pointer),
-            "%s", error.text);
+        fault_plan(fields, &asked, &error, problem);
     else if (plan == NULL)
         problem_of_error(problem, &error);
     return plan;
@@ -105,12 +136,34 @@ static size_t fill_classes(const struct sample_fields *fields, int32_t *labels, 
     return guided;
 }
 
-static void fill_seeds(const struct sample_fields *fields, uint32_t *seeds)
+/* x_T is given and nothing else is drawn: no seed is felt. */
+static bool needs_no_seed(const struct sample_fields *fields, const struct plan *plan)
+{
+    if (fields->x_T == NULL)
+        return false;
+    for (size_t i = plan->first; i < plan->step_count; i++)
+        if (plan->step[i].draws)
+            return false;
+    return true;
+}
+
+static bool check_seeds(const struct sample_fields *fields, const struct plan *plan,
+                        struct problem *problem)
+{
+    if ((!fields->has_seed && fields->seeds == NULL) || !needs_no_seed(fields, plan))
+        return true;
+    problem_fault(problem, fields->has_seed ? "/seed" : "/seeds",
+                  "x_T is given and sampler %s draws nothing more: there is no use for a seed",
+                  plan->sampler->name);
+    return false;
+}
+
+static void fill_seeds(const struct sample_fields *fields, const struct plan *plan, uint32_t *seeds)
 {
     const struct cJSON *entry = fields->seeds == NULL ? NULL : fields->seeds->child;
     uint32_t first = fields->seed;
 
-    if (fields->seeds == NULL && !fields->has_seed)
+    if (fields->seeds == NULL && !fields->has_seed && !needs_no_seed(fields, plan))
         while (getrandom(&first, sizeof first, 0) != (ssize_t)sizeof first)
             continue;
     for (size_t i = 0; i < fields->n; i++) {
@@ -134,18 +187,61 @@ static uint64_t plus(uint64_t a, uint64_t b)
     return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
+/* Every how many steps a frame is taken: an animation has about 20 of them unless it is said. */
+#define FRAMES_USUAL 20
+static size_t frame_every(const struct sample_fields *fields, const struct plan *plan)
+{
+    if (fields->trajectory > 0 || fields->format != FORMAT_APNG)
+        return fields->trajectory;
+    return (plan_whole_steps(plan) + FRAMES_USUAL - 1) / FRAMES_USUAL;
+}
+
+static size_t frame_count(const struct sample_fields *fields, const struct plan *plan)
+{
+    const size_t every = frame_every(fields, plan);
+
+    return every == 0 ? 0 : trajectory_frames(plan, every);
+}
+
+static bool check_trajectory(const struct sample_fields *fields, const struct plan *plan,
+                             struct problem *problem)
+{
+    const bool animates = fields->format == FORMAT_APNG;
+    struct sheet sheet;
+
+    if (fields->trajectory == 0 && !animates)
+        return true;
+    if (plan->is_adaptive) {
+        problem_fault(problem, animates ? "/format" : "/trajectory",
+                      "sampler %s takes a number of steps of its own for each sample",
+                      plan->sampler->name);
+        return false;
+    }
+    sheet = sheet_for(fields->model, fields->n, frame_count(fields, plan));
+    if (animates ? sheet_animates(&sheet) : fields->format != FORMAT_PNG || sheet_fits(&sheet))
+        return true;
+    problem_fault(problem, animates ? "/n" : "/trajectory",
+                  "%zux%zu cells of %zux%zu pixels are above %d pixels a side",
+                  animates ? 2 : sheet.columns, animates ? 1 : sheet.rows, sheet.cell_width,
+                  sheet.cell_height, GRID_SIDE_MAX);
+    return false;
+}
+
 /* Bytes of one number in an answer, rounded up: text of float32 is at most 16 characters with its
  * comma and bracket; base64 takes 4/3; a PNG of noise is a little more than its pixels, made from
  * pixels and filtered copies of them. */
-static uint64_t predicted_bytes(const struct sample_fields *fields)
+static uint64_t predicted_bytes(const struct sample_fields *fields, const struct plan *plan)
 {
     static const uint64_t JSON_BYTES[] = {
         [ENCODING_PNG] = 6, [ENCODING_F32] = 10, [ENCODING_ARRAY] = 20, [ENCODING_PIXELS] = 4};
-    const uint64_t numbers = times(fields->n, fields->model->shape.dim);
+    const uint64_t frames = frame_count(fields, plan);
+    const uint64_t numbers =
+        times(times(fields->n, fields->model->shape.dim), plus(1, times(2, frames)));
+    const uint64_t plots = fields->model->shape.is_points ? times(frames, PLOT_BYTES) : 0;
     /* Seed, class, digest and names around the numbers; of a point, seed and class alone. */
     const uint64_t row = fields->model->shape.is_points && fields->classes == NULL ? 32 : 256;
 
-    return plus(times(numbers, sizeof(float) + JSON_BYTES[fields->encoding]),
+    return plus(plus(times(numbers, sizeof(float) + JSON_BYTES[fields->encoding]), plots),
                 times(fields->n, row));
 }
 
@@ -170,7 +266,7 @@ static bool check_grid(const struct sample_fields *fields, struct problem *probl
 {
     const struct model_shape *shape = &fields->model->shape;
 
-    if (fields->format != FORMAT_PNG || shape->is_points)
+    if ((fields->format != FORMAT_PNG && fields->format != FORMAT_APNG) || shape->is_points)
         return true;
     if (times(grid_columns(fields->n), shape->width) <= GRID_SIDE_MAX &&
         times(grid_rows(fields->n), shape->height) <= GRID_SIDE_MAX)
@@ -180,10 +276,10 @@ static bool check_grid(const struct sample_fields *fields, struct problem *probl
     return false;
 }
 
-static bool check_bytes(const struct sample_fields *fields, const struct sample_limits *limits,
-                        struct problem *problem)
+static bool check_bytes(const struct sample_fields *fields, const struct plan *plan,
+                        const struct sample_limits *limits, struct problem *problem)
 {
-    const uint64_t bytes = predicted_bytes(fields);
+    const uint64_t bytes = predicted_bytes(fields, plan);
 
     if (bytes <= limits->bytes)
         return true;
@@ -204,13 +300,17 @@ static bool check_seconds(const struct sample_fields *fields, const struct plan 
     return false;
 }
 
-/* One block: the struct, x, seeds, labels, guidance, nfe (all of four bytes), id, tag. */
-static struct sample *allocate(const struct sample_fields *fields, const char *id)
+/* One block: the struct, frames (of doubles), their values, x, seeds, labels, guidance, nfe (all of
+ * four bytes), id, tag. */
+static struct sample *allocate(const struct sample_fields *fields, const struct plan *plan,
+                               const char *id)
 {
     const size_t n = fields->n, floats = n * fields->model->shape.dim;
+    const size_t frames = frame_count(fields, plan), recorded = 2 * frames * floats;
+    const size_t head = sizeof(struct sample) + frames * sizeof(struct trajectory_frame);
     const size_t id_size = strlen(id) + 1;
     const size_t tag_size = fields->tag == NULL ? 0 : strlen(fields->tag) + 1;
-    struct sample *sample = malloc(sizeof *sample + 4 * (floats + 4 * n) + id_size + tag_size);
+    struct sample *sample = malloc(head + 4 * (recorded + floats + 4 * n) + id_size + tag_size);
     uint32_t *seeds;
     int32_t *labels;
     float *guidance;
@@ -219,11 +319,16 @@ static struct sample *allocate(const struct sample_fields *fields, const char *i
     if (sample == NULL)
         return NULL;
     *sample = (struct sample){.request.n = n};
-    sample->request.x = (float *)(sample + 1);
+    sample->request.trajectory =
+        (struct trajectory){.every = frame_every(fields, plan),
+                            .frames = frames,
+                            .frame = (struct trajectory_frame *)(sample + 1),
+                            .values = (float *)(void *)((char *)sample + head)};
+    sample->request.x = sample->request.trajectory.values + recorded;
     sample->request.seeds = seeds = (uint32_t *)(sample->request.x + floats);
     sample->request.labels = labels = (int32_t *)(seeds + n);
     sample->request.guidance = guidance = (float *)(labels + n);
-    fill_seeds(fields, seeds);
+    fill_seeds(fields, plan, seeds);
     (void)fill_classes(fields, labels, guidance);
     sample->request.nfe = (uint32_t *)(guidance + n);
     texts = (char *)(sample->request.nfe + n);
@@ -233,13 +338,28 @@ static struct sample *allocate(const struct sample_fields *fields, const char *i
     return sample;
 }
 
+/* What rows begin with; false when memory ran out. */
+static bool give(struct sample *sample, const struct sample_fields *fields)
+{
+    if (fields->init_image == NULL && fields->x_T == NULL)
+        return true;
+    sample->given = sample_given_create(fields);
+    if (sample->given == NULL)
+        return false;
+    sample->request.conditioning = &sample->given->conditioning;
+    sample->request.prepare = sample_prepare;
+    return true;
+}
+
 static struct sample *with_plan(const struct sample_fields *fields, const char *id,
                                 const struct sample_context *context, struct plan *plan)
 {
-    struct sample *sample = allocate(fields, id);
+    struct sample *sample = allocate(fields, plan, id);
 
-    if (sample == NULL)
+    if (sample == NULL || !give(sample, fields)) {
+        free(sample);
         return NULL;
+    }
     sample->plan = plan;
     sample->bytes = predicted_bytes(fields);
     sample->format = fields->format;
@@ -259,12 +379,14 @@ struct sample *sample_resolve(const struct sample_fields *fields, const char *id
     struct sample *sample = NULL;
     struct plan *plan;
 
-    if (!check_grid(fields, problem) || !check_bytes(fields, &context->limits, problem))
+    if (!check_grid(fields, problem))
         return NULL;
     plan = make_plan(fields, problem);
     if (plan == NULL)
         return NULL;
-    if (check_seconds(fields, plan, context, problem)) {
+    if (check_seeds(fields, plan, problem) && check_trajectory(fields, plan, problem) &&
+        check_bytes(fields, plan, &context->limits, problem) &&
+        check_seconds(fields, plan, context, problem)) {
         sample = with_plan(fields, id, context, plan);
         if (sample == NULL)
             (void)problem_set(problem, PROBLEM_INTERNAL, "out of memory");

@@ -32,7 +32,8 @@ enum {
 #define METRICS_FORMATS(X)                                                                         \
     X(png, "image/png")                                                                            \
     X(json, "application/json")                                                                    \
-    X(npy, "application/x-npy")
+    X(npy, "application/x-npy")                                                                    \
+    X(apng, "image/apng")
 enum { METRICS_FORMAT_COUNT = 0 METRICS_FORMATS(METRICS_ONE) };
 
 struct histogram {

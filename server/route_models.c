@@ -8,6 +8,18 @@ static void begin(struct answer *answer)
     answer_header(answer, "Cache-Control", "no-cache");
 }
 
+bool route_schedule(const struct call *call, struct answer *answer, struct problem *problem)
+{
+    const struct model *model = catalog_find(&call->service->catalog, call->parameter);
+
+    if (model == NULL)
+        return problem_set(problem, PROBLEM_MODEL_NOT_FOUND, "there is no model '%s'",
+                           call->parameter);
+    begin(answer);
+    describe_schedule(model, &answer->body);
+    return true;
+}
+
 bool route_models(const struct call *call, struct answer *answer, struct problem *problem)
 {
     (void)problem;

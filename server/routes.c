@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KIB ((size_t)1024)
-
 #define LIST(...)                                                                                  \
     (const char *const[])                                                                          \
     {                                                                                              \
@@ -16,7 +14,7 @@
 
 static const struct route ROUTES[] = {
     {.about = {"POST", "/sample", "Sample from a model",
-               LIST("image/png", "application/json", "application/x-npy"),
+               LIST("image/png", "application/json", "application/x-npy", "image/apng"),
                LIST("invalid_json", GUARD, "model_not_found", "not_acceptable", "body_too_large",
                     "unsupported_media_type", "expectation_failed", "invalid_parameter",
                     "not_converged", "queue_full", "internal", "nonfinite_output", "loading",
@@ -24,13 +22,19 @@ static const struct route ROUTES[] = {
                true},
      .start = route_sample,
      .needs_models = true,
-     .body_max = 1024 * KIB},
+     .body_max = SAMPLE_BODY_MAX},
     {.about = {"GET", "/models", "The models that are loaded", JSON, LIST(GUARD, "loading"), false},
      .answer = route_models,
      .needs_models = true},
     {.about = {"GET", "/models/{name}", "One model: shape, classes, samplers, limits", JSON,
                LIST(GUARD, "model_not_found", "loading"), false},
      .answer = route_model,
+     .needs_models = true},
+    {.about = {"GET", "/models/{name}/schedule",
+               "Its noise: betas, alphas_cumprod, snr, posterior_variance; how far its end is from "
+               "the prior",
+               JSON, LIST(GUARD, "model_not_found", "loading"), false},
+     .answer = route_schedule,
      .needs_models = true},
     {.about = {"GET", "/livez", "Does the daemon make progress?", JSON, LIST(GUARD), false},
      .answer = route_livez,
@@ -72,21 +76,25 @@ size_t route_count(void)
     return ROUTE_COUNT;
 }
 
-/* A pattern is exact, or ends in one {parameter} that stands for one segment. */
+/* A pattern may have one {parameter}, which stands for one segment. */
 static bool path_matches(const char *pattern, const char *path, char *parameter)
 {
     const char *brace = strchr(pattern, '{');
     const size_t fixed = brace == NULL ? strlen(pattern) : (size_t)(brace - pattern);
     const char *rest = path + fixed;
+    size_t length;
 
     parameter[0] = '\0';
     if (strncmp(path, pattern, fixed) != 0)
         return false;
     if (brace == NULL)
         return *rest == '\0';
-    if (*rest == '\0' || strchr(rest, '/') != NULL || strlen(rest) > ROUTE_PARAMETER_MAX)
+    length = strcspn(rest, "/");
+    if (length == 0 || length > ROUTE_PARAMETER_MAX ||
+        strcmp(rest + length, strchr(brace, '}') + 1) != 0)
         return false;
-    memcpy(parameter, rest, strlen(rest) + 1);
+    memcpy(parameter, rest, length);
+    parameter[length] = '\0';
     return true;
 }
 

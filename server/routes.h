@@ -49,7 +49,7 @@ void routes_openapi(struct buffer *out);
 /* Handlers, in the files of their families. */
 route_answer route_livez, route_readyz, route_startupz, route_health; /* route_probes.c */
 route_answer route_metrics;                                           /* route_metrics.c */
-route_answer route_models, route_model;                               /* route_models.c */
+route_answer route_models, route_model, route_schedule;               /* route_models.c */
 route_answer route_openapi, route_version;                            /* route_contract.c */
 route_answer route_page, route_page_script, route_page_style;         /* route_web.c */
 route_start route_sample;                                             /* route_sample.c */

@@ -55,12 +55,20 @@ struct answer *sample_try_answer(struct sample_try *try, const char *body, const
     request = sample_request(sample);
     for (size_t i = 0; i < request->n * request->plan->dim; i++)
         request->x[i] = (float)((double)(i * 2654435761u % 4001u) / 1900.0 - 1.05);
+    for (size_t i = 0; i < 2 * request->trajectory.frames * request->n * request->plan->dim; i++)
+        request->trajectory.values[i] = (float)((double)(i * 40503u % 1001u) / 500.0 - 1.0);
+    for (size_t i = 0; i < request->trajectory.frames; i++)
+        request->trajectory.frame[i] =
+            (struct trajectory_frame){.time = 90.5 - (double)i, .scale = 0.5};
     request->submitted_ns = 1000000;
     request->started_ns = 2500000;
     request->sampled_ns = 12500000;
     request->ticks = 4;
     request->places = 10;
-    request->finish(request);
+    if (request->prepare != NULL)
+        request->prepare(request);
+    if (request->error.code == ERROR_NONE)
+        request->finish(request);
     request->finished_ns = 12750000;
     return sample_answer(sample);
 }

@@ -55,3 +55,36 @@ def read_png(body):
         pixels += above
     assert len(pixels) == width * height * channels
     return width, height, channels, bytes(pixels)
+
+
+def read_apng(body):
+    """[(width, height, channels, pixels, milliseconds)]: of every frame of an APNG, each of the
+    full size; the counter of fcTL and fdAT must run without a gap."""
+    assert body.startswith(b"\x89PNG\r\n\x1a\n"), body[:16]
+    at, header, announced, sequence, frames = 8, None, None, 0, []
+    while at < len(body):
+        size, kind = struct.unpack(">I4s", body[at:at + 8])
+        data = body[at + 8:at + 8 + size]
+        assert zlib.crc32(kind + data) == struct.unpack(">I", body[at + 8 + size:at + 12 + size])[0]
+        if kind in (b"fcTL", b"fdAT"):
+            assert struct.unpack(">I", data[:4])[0] == sequence
+            sequence += 1
+        if kind == b"IHDR":
+            header = data
+        elif kind == b"acTL":
+            announced, plays = struct.unpack(">II", data)
+            assert not frames and plays == 1
+        elif kind == b"fcTL":
+            _, width, height, x, y, delay, unit, _, _ = struct.unpack(">IIIIIHHBB", data)
+            assert (struct.pack(">II", width, height), x, y) == (header[:8], 0, 0)
+            frames.append([b"", delay * 1000 // unit])
+        elif kind in (b"IDAT", b"fdAT"):
+            frames[-1][0] += data if kind == b"IDAT" else data[4:]
+        at += 12 + size
+    assert len(frames) == announced, (len(frames), announced)
+
+    def whole(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    return [read_png(body[:8] + whole(b"IHDR", header) + whole(b"IDAT", packed)) + (delay,)
+            for packed, delay in frames]

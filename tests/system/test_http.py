@@ -61,7 +61,7 @@ ROWS = [
     ("H5 hexadecimal length", post(b"Content-Length: 0x5", length=False), {400}, CLOSE),
     ("H6 empty length", post(b"Content-Length: ", length=False), {400}, CLOSE),
     ("H7 length beyond all", post(b"Content-Length: 1" + b"0" * 22, length=False), {413}, CLOSE),
-    ("H7 length beyond ours", post(b"Content-Length: 1048577", length=False), {413}, CLOSE),
+    ("H7 length beyond ours", post(b"Content-Length: 16777217", length=False), {413}, CLOSE),
     ("H8 folded length", b"GET /livez HTTP/1.1\r\nHost: localhost\r\nContent-Length:\r\n 46\r\n\r\n"
      + SMUGGLED, {400}, CLOSE),
     ("H10 coding xchunked", post(b"Transfer-Encoding: xchunked", length=False), {400}, CLOSE),
@@ -205,12 +205,12 @@ class Bodies(unittest.TestCase):
         self.assertTrue(closed)
         self.assertNotIn(200, statuses(received))
 
-    def test_H15_three_megabytes_in_small_chunks_are_413_or_cut(self):
-        chunk = b"1\r\n0\r\n" * 8192
+    def test_H15_eighteen_megabytes_in_small_chunks_are_413_or_cut(self):
+        chunk = (b"40\r\n" + b"0" * 64 + b"\r\n") * 8192
         with SERVER.connect() as connection:
             connection.sendall(post(b"Transfer-Encoding: chunked", length=False, body=b""))
             try:
-                for _ in range(3 * 1024 * 1024 // 8192):
+                for _ in range(18 * 1024 * 1024 // (64 * 8192)):
                     connection.sendall(chunk)
                 connection.sendall(b"0\r\n\r\n")
             except OSError:
@@ -220,7 +220,7 @@ class Bodies(unittest.TestCase):
         self.assertIn(statuses(received), ([413], []))
 
     def test_chunked_body_a_little_over_the_limit_reads_its_413(self):
-        size = 1024 * 1024 + 1
+        size = 16 * 1024 * 1024 + 1
         body = b"%x\r\n" % size + b" " * size + b"\r\n0\r\n\r\n"
         received, closed = SERVER.raw(post(b"Transfer-Encoding: chunked", length=False, body=body))
         self.assertEqual((statuses(received), closed), ([413], True))

@@ -7,6 +7,7 @@
 #include "tests/support/sample_try.h"
 
 #include <cjson/cJSON.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,8 +55,8 @@ static void a_model_is_described_whole(void **state)
     check(json, "class_count", "5");
     check(json, "null_class", "4");
     check(json, "default", "{\"sampler\":\"ddim\",\"steps\":50,\"guidance\":1.5}");
-    check(json, "limits", "{\"n\":64,\"steps\":1000,\"guidance\":30}");
-    check(json, "formats", "[\"png\",\"json\",\"npy\"]");
+    check(json, "limits", "{\"n\":64,\"steps\":1000,\"guidance\":30,\"body_bytes\":16777216}");
+    check(json, "formats", "[\"png\",\"json\",\"npy\",\"apng\"]");
     check(json, "step_ms", "{}");
     check(json, "bytes", "123456");
     check(json, "title", "\"A \\\"fake\\\" model\"");
@@ -71,7 +72,7 @@ static void points_have_a_view_and_other_limits(void **state)
     (void)state;
     check(json, "shape", "[2]");
     check(json, "view", "[-8,8,-8,8]");
-    check(json, "limits", "{\"n\":10000,\"steps\":100,\"guidance\":1}");
+    check(json, "limits", "{\"n\":10000,\"steps\":100,\"guidance\":1,\"body_bytes\":16777216}");
     check(json, "null_class", "null");
     check(json, "class_count", "0");
     cJSON_Delete(json);
@@ -118,6 +119,61 @@ static void what_is_told_is_taken(void **state)
         }
     }
     assert_true(tried >= 4 + 4 + 3); /* spacings twice, variance types that are not learned */
+    cJSON_Delete(json);
+}
+
+static cJSON *schedule_of(const struct model *model)
+{
+    struct buffer out = {0};
+
+    describe_schedule(model, &out);
+    return parsed(&out);
+}
+
+static double entry(const cJSON *json, const char *key, int index)
+{
+    return cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, key), index)->valuedouble;
+}
+
+static void assert_close(double value, double expected)
+{
+    if (!(fabs(value - expected) <= 1e-9 * fabs(expected)))
+        fail_msg("%.12g, not %.12g", value, expected);
+}
+
+/* The published figures of the linear schedule, T = 1000. */
+static void a_schedule_is_told_in_exact_numbers(void **state)
+{
+    cJSON *json = schedule_of(&try.fake.models[1]);
+
+    (void)state;
+    check(json, "timesteps", "1000");
+    check(json, "prior_kl_nats", "null");
+    check(json, "warning", "null");
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "snr")), 1000);
+    assert_close(entry(json, "betas", 99), .002072072072072072);
+    assert_close(entry(json, "alphas_cumprod", 499), .0785872428812);
+    assert_close(entry(json, "alphas_cumprod", 0), .9999);
+    assert_close(entry(json, "snr", 0), 9999.0);
+    assert_true(entry(json, "posterior_variance", 0) == 0.0);
+    assert_true(fabs(entry(json, "posterior_variance", 1) - 5.453187661e-5) < 1e-14);
+    assert_true(fabs(entry(json, "posterior_variance", 999) - .01999998353) < 1e-11);
+    cJSON_Delete(json);
+}
+
+static void a_schedule_that_ends_short_of_the_prior_has_a_warning(void **state)
+{
+    struct model model = try.fake.models[6];
+    cJSON *json;
+
+    (void)state;
+    model.knows_energy = true;
+    model.energy = 20.0;
+    json = schedule_of(&model);
+    assert_true(fabs(cJSON_GetObjectItemCaseSensitive(json, "prior_kl_nats")->valuedouble -
+                     3.72394) < 1e-5);
+    assert_non_null(strstr(cJSON_GetObjectItemCaseSensitive(json, "warning")->valuestring,
+                           "is 3.72394 nats from the prior"));
     cJSON_Delete(json);
 }
 
@@ -174,7 +230,7 @@ static void the_contract_is_printed_from_the_tables(void **state)
                                                "schemas");
     properties = cJSON_GetObjectItemCaseSensitive(
         cJSON_GetObjectItemCaseSensitive(schemas, "SampleRequest"), "properties");
-    assert_int_equal(cJSON_GetArraySize(properties), 11 + used);
+    assert_int_equal(cJSON_GetArraySize(properties), 16 + used);
     check(properties, "seed",
           "{\"type\":\"integer\",\"description\":\"sample i uses (seed + i) mod 2^32; random when "
           "neither seed nor seeds is given\",\"minimum\":0,\"maximum\":4294967295}");
@@ -208,6 +264,8 @@ int main(void)
         cmocka_unit_test(a_model_is_described_whole),
         cmocka_unit_test(points_have_a_view_and_other_limits),
         cmocka_unit_test(what_is_told_is_taken),
+        cmocka_unit_test(a_schedule_is_told_in_exact_numbers),
+        cmocka_unit_test(a_schedule_that_ends_short_of_the_prior_has_a_warning),
         cmocka_unit_test(the_list_names_the_default),
         cmocka_unit_test(the_version_names_backend_and_encoder),
         cmocka_unit_test(the_contract_is_printed_from_the_tables),

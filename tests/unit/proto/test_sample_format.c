@@ -52,6 +52,7 @@ static void the_highest_quality_wins(void **state)
     check("faces", "application/octet-stream", NPY);
     check("plane", "image/png", PNG);
     check("line", "image/*", PNG);
+    check("plane", "image/apng", "image/apng");
     check("plane", "image/*;q=0.4, application/json;q=0.3", PNG);
     check("faces", "image/png;q=0.5, application/json;q=0.9", JSON);
     check("faces", "image/png;q=0, */*", JSON);
@@ -65,9 +66,9 @@ static void nothing_acceptable_is_told_with_the_choices(void **state)
     (void)state;
     check("faces", "text/xml", NULL);
     assert_string_equal(try.problem.detail, "the Accept header takes none of the formats of model "
-                                            "'faces': png, json, npy");
+                                            "'faces': png, json, npy, apng");
     check("faces", "application/zip", NULL);
-    check("faces", "image/apng", NULL);
+    check("solid", "image/apng", NULL);
     check("faces", "text/event-stream", NULL);
     check("faces", "image/png;q=0", NULL);
     check("faces", "image/png;q=x", NULL);

@@ -125,9 +125,8 @@ static void names_and_texts_are_checked(void **state)
          "must be true or false, got 1"},
         {"{\"sampler\":\"ddpm\",\"variance_type\":\"small\"}", "/variance_type",
          "must be one of fixed_small"},
-        {"{\"format\":\"gif\"}", "/format", "must be one of png, json, npy, got 'gif'"},
-        {"{\"format\":\"zip\"}", "/format", "must be one of png, json, npy, got 'zip'"},
-        {"{\"format\":\"apng\"}", "/format", "must be one of png, json, npy, got 'apng'"},
+        {"{\"format\":\"gif\"}", "/format", "must be one of png, json, npy, apng, got 'gif'"},
+        {"{\"format\":\"zip\"}", "/format", "must be one of png, json, npy, apng, got 'zip'"},
         {"{\"format\":null}", "/format", "got null"},
         {"{\"model\":\"solid\",\"format\":\"png\"}", "/format", "must be one of json, npy"},
         {"{\"model\":\"deep\",\"format\":\"png\"}", "/format", "must be one of json, npy"},
@@ -305,8 +304,7 @@ static void fields_of_others_are_unknown(void **state)
         {"{\"width\":5}", "/width", "unknown field"},
         {"{\"prompt\":\"a cat\"}", "/prompt", "unknown field"},
         {"{\"callback_url\":\"http://127.0.0.1:1/\"}", "/callback_url", "unknown field"},
-        {"{\"trajectory\":1}", "/trajectory", "unknown field"},
-        {"{\"x_T\":[]}", "/x_T", "unknown field"},
+        {"{\"x_t\":[]}", "/x_t", "unknown field; did you mean 'x_T'?"},
         {"{\"timeout_ms\":5}", "/timeout_ms", "unknown field"},
         {"{\"priority\":\"batch\"}", "/priority", "unknown field"},
         {"{\"stream\":true}", "/stream", "unknown field"},
@@ -427,11 +425,35 @@ static void limits_of_the_text_are_exact(void **state)
     (void)state;
     check_pair(repeated("{\"prompt\":\"", "x", 8192, "\"}"),
                repeated("{\"prompt\":\"", "x", 8193, "\"}"));
-    check_pair(repeated("{\"prompt\":[0", ",0", 4093, "]}"),
-               repeated("{\"prompt\":[0", ",0", 4094, "]}"));
+    check_pair(repeated("{\"prompt\":[0", ",0", 65533, "]}"),
+               repeated("{\"prompt\":[0", ",0", 65534, "]}"));
     check_pair(repeated("{\"prompt\":1.", "0", 30, "}"), repeated("{\"prompt\":1.", "0", 31, "}"));
     check_pair(nested(16), nested(17));
     check_pair(keyed(64), keyed(65));
+}
+
+static void a_mebibyte_of_text_is_the_limit_beside_pictures(void **state)
+{
+    const size_t most = 1024 * 1024;
+    char *body = repeated("{\"prompt\":1", " ", most - 12, "}");
+
+    (void)state;
+    assert_int_equal(strlen(body), most);
+    assert_null(sample_try_parse(&try, body, NULL));
+    assert_int_equal(try.problem.code, PROBLEM_INVALID_PARAMETER);
+    free(body);
+    body = repeated("{\"prompt\":1", " ", most - 11, "}");
+    assert_null(sample_try_parse(&try, body, NULL));
+    assert_int_equal(try.problem.code, PROBLEM_BODY_TOO_LARGE);
+    free(body);
+    body = repeated("{\"init_image\":\"", "A", most, "\"}");
+    assert_null(sample_try_parse(&try, body, NULL));
+    assert_int_equal(try.problem.code, PROBLEM_INVALID_PARAMETER);
+    free(body);
+    body = repeated("{\"prompt\":\"", "A", most, "\"}");
+    assert_null(sample_try_parse(&try, body, NULL));
+    assert_int_equal(try.problem.code, PROBLEM_INVALID_JSON);
+    free(body);
 }
 
 static void bytes_above_the_limit_are_refused_before_anything_is_allocated(void **state)
@@ -491,6 +513,7 @@ int main(void)
         cmocka_unit_test(a_model_is_found_by_name_and_pin),
         cmocka_unit_test(text_that_is_no_json_is_refused_with_the_byte),
         cmocka_unit_test(limits_of_the_text_are_exact),
+        cmocka_unit_test(a_mebibyte_of_text_is_the_limit_beside_pictures),
         cmocka_unit_test(bytes_above_the_limit_are_refused_before_anything_is_allocated),
         cmocka_unit_test(a_grid_that_is_too_wide_is_refused_at_n),
     };

@@ -14,6 +14,8 @@ static void paths_and_methods_find_their_row(void **state)
         {"GET", "/models", "/models", ""},
         {"GET", "/models/faces", "/models/{name}", "faces"},
         {"GET", "/models/..", "/models/{name}", ".."},
+        {"GET", "/models/faces/schedule", "/models/{name}/schedule", "faces"},
+        {"HEAD", "/models/schedule", "/models/{name}", "schedule"},
         {"POST", "/sample", "/sample", ""},
     };
 
@@ -39,6 +41,9 @@ static void other_paths_are_404_and_other_methods_405_with_allow(void **state)
         {"GET", "/livez/", ""},
         {"GET", "/models/", ""},
         {"GET", "/models/a/b", ""},
+        {"GET", "/models//schedule", ""},
+        {"GET", "/models/a/schedule/", ""},
+        {"GET", "/models/a/b/schedule", ""},
         {"GET", "", ""},
         {"get", "/livez", "GET, HEAD"},
         {"POST", "/models/x", "GET, HEAD"},
