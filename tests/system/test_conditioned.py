@@ -234,6 +234,28 @@ class Animations(unittest.TestCase):
         self.assertEqual(len(formats.read_apng(answer.body)), 11)
 
 
+class Schedules(unittest.TestCase):
+    def test_the_numbers_of_the_mixture_are_the_published_ones(self):
+        answer = SERVER.get("/models/mix/schedule")
+        self.assertEqual(answer.status, 200, answer)
+        found = answer.json()
+        self.assertEqual(len(found["betas"]), 1000)
+        self.assertAlmostEqual(found["alphas_cumprod"][499] / .07858724288, 1, delta=1e-9)
+        self.assertAlmostEqual(found["posterior_variance"][99] / .002034596259, 1, delta=1e-9)
+        self.assertAlmostEqual(found["snr"][0], 9999, delta=1e-6)
+        self.assertAlmostEqual(found["prior_kl_nats"], 4.03584e-4, delta=1e-9)
+        self.assertIsNone(found["warning"])
+
+    def test_a_network_s_data_are_not_known(self):
+        found = SERVER.get("/models/faces/schedule").json()
+        self.assertEqual((found["prior_kl_nats"], found["warning"]), (None, None))
+
+    def test_no_such_model_is_404(self):
+        answer = SERVER.get("/models/nobody/schedule")
+        self.assertEqual((answer.status, answer.json()["code"]), (404, "model_not_found"))
+        self.assertEqual(SERVER.get("/models/mix/schedules").status, 404)
+
+
 class Refusals(unittest.TestCase):
     FAULTS = [
         ({"init_image": 4}, "/init_image", "must be a PNG file in base64"),
