@@ -227,6 +227,21 @@ static bool check_trajectory(const struct sample_fields *fields, const struct pl
     return false;
 }
 
+/* What is kept of a body until a worker has decoded it: text and file of a picture, the JSON of
+ * each number of a start. */
+static uint64_t given_bytes(const struct sample_fields *fields)
+{
+    const struct cJSON *const pictures[] = {fields->init_image, fields->mask};
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < 2; i++)
+        if (pictures[i] != NULL)
+            bytes = plus(bytes, 2 * strlen(pictures[i]->valuestring));
+    if (fields->x_T != NULL)
+        bytes = plus(bytes, times(times(fields->n, fields->model->shape.dim), 2 * sizeof(cJSON)));
+    return bytes;
+}
+
 /* Bytes of one number in an answer, rounded up: text of float32 is at most 16 characters with its
  * comma and bracket; base64 takes 4/3; a PNG of noise is a little more than its pixels, made from
  * pixels and filtered copies of them. */
@@ -242,7 +257,7 @@ static uint64_t predicted_bytes(const struct sample_fields *fields, const struct
     const uint64_t row = fields->model->shape.is_points && fields->classes == NULL ? 32 : 256;
 
     return plus(plus(times(numbers, sizeof(float) + JSON_BYTES[fields->encoding]), plots),
-                times(fields->n, row));
+                plus(times(fields->n, row), given_bytes(fields)));
 }
 
 /* Rows that are guided take two places a step. */
@@ -361,7 +376,7 @@ static struct sample *with_plan(const struct sample_fields *fields, const char *
         return NULL;
     }
     sample->plan = plan;
-    sample->bytes = predicted_bytes(fields);
+    sample->bytes = predicted_bytes(fields, plan);
     sample->format = fields->format;
     sample->encoding = fields->encoding;
     sample->guidance = guidance_of(fields);
