@@ -64,7 +64,7 @@ class Fields(unittest.TestCase):
         ({"seed": 1, "seeds": [1]}, "/seeds"),
         ({"sampler": "ddim", "eta": -0.1}, "/eta"),
         ({"sampler": "ddim", "eta": 1.1}, "/eta"),
-        ({"sampler": "euler"}, "/sampler"),
+        ({"sampler": "k_euler"}, "/sampler"),
         ({"sampler": "ddpm", "eta": 0.5}, "/eta"),
         ({"width": 64}, "/width"),
         ({"prompt": "a cat"}, "/prompt"),
