@@ -87,7 +87,9 @@ const struct schedule *process_table(const struct process *process)
 
 size_t process_steps_limit(const struct process *process)
 {
-    return is_type(process, PROCESS_TABLE) ? process->config.schedule.timesteps : PROCESS_STEPS_MAX;
+    return is_type(process, PROCESS_TABLE) || is_type(process, PROCESS_CM)
+               ? process->config.schedule.timesteps
+               : PROCESS_STEPS_MAX;
 }
 
 bool process_is_continuous(const struct process *process)

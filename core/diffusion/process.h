@@ -136,7 +136,7 @@ void process_finish(struct process *process);
 /* NULL: samplers on a table cannot run. */
 const struct schedule *process_table(const struct process *process);
 
-/* T on a table, else PROCESS_STEPS_MAX. */
+/* T on a table and of cm, else PROCESS_STEPS_MAX. */
 size_t process_steps_limit(const struct process *process);
 
 /* --- In the process's own time, 0..t_max. On a table with alpha_bar_T = 0 there is no such time:

@@ -7,20 +7,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct sampler *const samplers[] = {
 #define SAMPLER_ENTRY(name) &sampler_##name,
-    SAMPLERS(SAMPLER_ENTRY)
+static const struct sampler *const samplers[] = {SAMPLERS(SAMPLER_ENTRY)};
+static const struct sampler *const encoders[] = {ENCODERS(SAMPLER_ENTRY)};
 #undef SAMPLER_ENTRY
-};
 
 #define SAMPLER_COUNT (sizeof(samplers) / sizeof(samplers[0]))
+#define ENCODER_COUNT (sizeof(encoders) / sizeof(encoders[0]))
+
+static const struct sampler *find(const struct sampler *const *table, size_t count,
+                                  const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(table[i]->name, name) == 0)
+            return table[i];
+    return NULL;
+}
 
 const struct sampler *sampler_find(const char *name)
 {
-    for (size_t i = 0; i < SAMPLER_COUNT; i++)
-        if (strcmp(samplers[i]->name, name) == 0)
-            return samplers[i];
-    return NULL;
+    return find(samplers, SAMPLER_COUNT, name);
+}
+
+const struct sampler *encoder_find(const char *name)
+{
+    return find(encoders, ENCODER_COUNT, name);
 }
 
 const struct sampler *sampler_at(size_t index)
@@ -172,7 +183,8 @@ static struct clip_rule clip_rule(const struct sampler *sampler,
 
 static const struct sampler *find_usable(const struct plan_request *request, struct error *error)
 {
-    const struct sampler *sampler = sampler_find(request->sampler);
+    const struct sampler *encoder = encoder_find(request->sampler);
+    const struct sampler *sampler = encoder != NULL ? encoder : sampler_find(request->sampler);
 
     if (sampler == NULL) {
         error_write(error, ERROR_INVALID, "there is no sampler of that name");

@@ -23,12 +23,13 @@ struct sampler;
 /* One evaluation and what follows it; row->x after it is what the step of diffusers' class
  * returns, an intermediate point included: what else is kept is in row->state. A sampler with
  * several evaluations a step has one of these for each; one that has too many for that (Langevin at
- * a level, RK45) has fewer, and its file says what they stand for. steps.h fills the first four. */
+ * a level, RK45) has fewer, and its file says what they stand for. steps.h fills the first five. */
 struct plan_step {
     struct level from;            /* of x, in the sampler's own coordinates */
     double input_scale;           /* input = input_scale * x: alpha in VE coordinates, else 1 */
     double model_time;            /* as the network counts it */
     struct conversion conversion; /* of input and output, at the input's level */
+    struct level model_level;     /* that model_time has: mostly the input's; an exact model's */
     struct level to;              /* of x afterwards; not always the next from: DDIM's t - T/n */
     double coefficient[PLAN_COEFFICIENTS]; /* computed once; its file says which is which */
     bool draws;                            /* one randn(dim) is drawn after this evaluation */
@@ -65,7 +66,7 @@ struct plan {
 
 struct plan_request {
     const struct process *process;
-    const char *sampler; /* wire name */
+    const char *sampler; /* wire name, of an encoder too */
     size_t steps;
     bool steps_asked;                    /* false: `steps` is only what the model would take */
     bool has_picture;                    /* rows begin with a picture, or keep a part of one */
@@ -93,7 +94,7 @@ struct row {
     float *noise;       /* D: scratch of the worker, holds nothing between calls */
     float *scratch;     /* D: likewise */
     double time;        /* the model's second argument for `input` */
-    struct level level; /* of `input` */
+    struct level level; /* that the model takes `input` to be at: its time's */
     struct conversion conversion; /* of `input` and the answer to it */
     bool wants_score;             /* an exact model is to answer the score, whatever its head */
     size_t step;                  /* index of the plan's entry in progress */
@@ -169,15 +170,26 @@ struct sampler {
     X(flow_heun)                                                                                   \
     X(flow_rk4)                                                                                    \
     X(ve_ddpm)                                                                                     \
-    X(ve_ddim)
+    X(ve_ddim)                                                                                     \
+    X(dpmpp_2m)                                                                                    \
+    X(dpmpp_3m)                                                                                    \
+    X(dpmpp_2m_sde)                                                                                \
+    X(unipc)                                                                                       \
+    X(consistency)
+
+/* Samplers that go from data to noise. Plans are made of them as of any other, but nobody who wants
+ * samples is offered one: sampler_find and sampler_at know SAMPLERS alone. */
+#define ENCODERS(X) X(ddim_inverse)
 
 #define SAMPLER_DECLARE(name) extern const struct sampler sampler_##name;
 SAMPLERS(SAMPLER_DECLARE)
+ENCODERS(SAMPLER_DECLARE)
 #undef SAMPLER_DECLARE
 
 /* NULL when there is none of that name / past the end. */
 const struct sampler *sampler_find(const char *name);
 const struct sampler *sampler_at(size_t index);
+const struct sampler *encoder_find(const char *name);
 
 bool sampler_has_option(const struct sampler *sampler, enum sampler_option option);
 

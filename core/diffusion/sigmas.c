@@ -192,7 +192,8 @@ static void respace(struct ladder *ladder, const struct ladder_request *request)
     for (size_t i = 0; i < ladder->n; i++) {
         const double index = index_of_sigma(schedule, ladder->sigma[i]);
 
-        ladder->timestep[i] = is_dpm ? whole(index, request->truncates) : index;
+        ladder->timestep[i] =
+            is_dpm ? whole(index, request->truncates || request->exponential) : index;
     }
 }
 

@@ -22,7 +22,7 @@ struct ladder_request {
     enum spacing spacing;
     size_t n;                    /* 1..T */
     bool karras, exponential;    /* not both */
-    bool truncates;              /* timesteps of levels are truncated, not rounded (DPM) */
+    bool truncates;              /* DPM: timesteps of Karras' levels, as of geometric ones always */
     bool final_is_sigma_min;     /* the last level is the table's first sigma, not 0 */
     bool final_repeats;          /* UniPC: with Karras or exponential it is the ladder's own last */
     double sigma_min, sigma_max; /* NaN: the range's own; only with karras or exponential */

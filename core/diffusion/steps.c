@@ -36,7 +36,8 @@ void step_ask(struct plan_step *step, const struct process *process, struct leve
     step->from = from;
     step->input_scale = input_scale;
     step->model_time = model_time;
-    step->conversion = process_conversion(process, scaled(from, input_scale));
+    step->model_level = scaled(from, input_scale);
+    step->conversion = process_conversion(process, step->model_level);
 }
 
 void step_ask_at_index(struct plan_step *step, const struct process *process, long index)
@@ -129,7 +130,7 @@ void row_ask(struct row *row, const struct plan *plan)
         for (size_t i = 0; i < plan->dim; i++)
             row->input[i] = (float)(step->input_scale * (double)row->x[i]);
     row->time = step->model_time;
-    row->level = input_level(step);
+    row->level = step->model_level;
     row->conversion = step->conversion;
 }
 

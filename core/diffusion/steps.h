@@ -17,7 +17,8 @@ MUST_CHECK bool steps_allocate(struct plan *plan, size_t count, struct error *er
  * steps_first() has none. After steps_allocate. */
 size_t steps_first(const struct plan *plan);
 
-/* Where the model is asked: x is at `from`, its input is input_scale * x. */
+/* Where the model is asked: x is at `from`, its input is input_scale * x. model_level is the
+ * input's: who asks at a time of another level puts that there. */
 void step_ask(struct plan_step *step, const struct process *process, struct level from,
               double input_scale, double model_time);
 

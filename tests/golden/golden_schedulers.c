@@ -378,10 +378,7 @@ static void run_case(const char *directory, const char *name, const cJSON *json)
 static bool skip_class(const char *title, const cJSON *config)
 {
     const char *class_name = class_of(config);
-    const enum scheduler_class class =
-        strcmp(class_name, "DDIMInverseScheduler") == 0 && sampler_find("ddim_inverse") == NULL
-            ? SCHEDULER_NOT_BUILT
-            : scheduler_class_of(config);
+    const enum scheduler_class class = scheduler_class_of(config);
 
     if (class == SCHEDULER_NOT_BUILT)
         golden_report(GOLDEN_SKIP, title, "%s is not built", class_name);
