@@ -20,22 +20,26 @@ static size_t padded(size_t floats)
     return floats < ALIGNED_FLOATS ? floats : arena_rounded(floats * sizeof(float)) / sizeof(float);
 }
 
-static void slots_init(struct batch *batch, float *floats, float *states)
+/* Where the slot of that number has its values, when it is first used. */
+static struct slot *lay_out(const struct batch *batch, size_t number)
 {
     const size_t dim = padded(batch->model->shape.dim);
     const size_t output_dim = padded(batch->model->shape.output_dim);
+    struct slot *slot = &batch->slots[number];
 
-    for (size_t i = 0; i < batch->slot_count; i++) {
-        struct slot *slot = &batch->slots[i];
+    slot->row.x = batch->floats + number * 2 * (dim + output_dim);
+    slot->row.input = slot->row.x + dim;
+    slot->output = slot->row.input + dim;
+    slot->row.state = batch->states + number * BATCH_STATE_ROWS * dim;
+    return slot;
+}
 
-        slot->row.x = floats;
-        slot->row.input = slot->row.x + dim;
-        slot->output = slot->row.input + dim;
-        slot->row.state = states + i * BATCH_STATE_ROWS * dim;
-        floats = slot->output + 2 * output_dim;
-        batch->idle[batch->slot_count - 1 - i] = slot;
-    }
-    batch->idle_count = batch->slot_count;
+/* The last that became idle; below those stand the ones that were never used. */
+static struct slot *take_idle(struct batch *batch)
+{
+    struct slot *slot = batch->idle[--batch->idle_count];
+
+    return slot != NULL ? slot : lay_out(batch, batch->slot_count - 1 - batch->idle_count);
 }
 
 void batch_init(struct batch *batch, const struct model *model, size_t slot_count,
@@ -43,7 +47,6 @@ void batch_init(struct batch *batch, const struct model *model, size_t slot_coun
 {
     const size_t dim = padded(model->shape.dim);
     const size_t output_dim = padded(model->shape.output_dim);
-    float *floats, *states;
 
     batch->model = model;
     batch->slot_count = slot_count;
@@ -51,13 +54,13 @@ void batch_init(struct batch *batch, const struct model *model, size_t slot_coun
     batch->running = room_take(room, slot_count, sizeof(struct slot *));
     batch->idle = room_take(room, slot_count, sizeof(struct slot *));
     batch->places = room_take(room, 2 * slot_count, sizeof *batch->places);
-    floats = room_take(room, slot_count * 2 * (dim + output_dim), sizeof *floats);
-    states = room_take(room, slot_count * BATCH_STATE_ROWS * dim, sizeof *states);
+    batch->floats = room_take(room, slot_count * 2 * (dim + output_dim), sizeof *batch->floats);
+    batch->states = room_take(room, slot_count * BATCH_STATE_ROWS * dim, sizeof *batch->states);
     if (room->arena == NULL)
         return;
     batch->requests_end = &batch->requests;
     batch->waiting_end = &batch->waiting;
-    slots_init(batch, floats, states);
+    batch->idle_count = slot_count;
 }
 
 size_t batch_row_places(const struct request *request, size_t row)
@@ -101,7 +104,7 @@ static bool is_large(const struct batch *batch, const struct request *request)
 
 static void start_row(struct batch *batch, struct request *request)
 {
-    struct slot *slot = batch->idle[--batch->idle_count];
+    struct slot *slot = take_idle(batch);
 
     slot->request = request;
     slot->index = request->rows_started++;

@@ -1,7 +1,8 @@
 /* batch.h - the rows of one model that are in flight, and the requests that they belong to.
  *
  * Slots are taken from the engine's arena once; a row that starts fills one, and leaves it for the
- * next. The engine's thread owns all of it, except places_left, which the submitter adds to. */
+ * next. One that was never used has not been written to, and so takes no memory yet. The engine's
+ * thread owns all of it, except places_left, which the submitter adds to. */
 #ifndef BATCH_H
 #define BATCH_H
 
@@ -28,7 +29,8 @@ struct batch {
     const struct model *model;
     struct slot *slots;
     size_t slot_count;
-    struct slot **running, **idle;
+    struct slot **running, **idle; /* idle: NULL for a slot that has not been used yet */
+    float *floats, *states;        /* what slots are laid out in when they are first used */
     size_t running_count, idle_count;
     struct place *places; /* of the running rows, in their order */
     size_t place_count;

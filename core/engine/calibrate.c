@@ -6,25 +6,25 @@
 #define BUDGET_SECONDS 0.045
 #define REPEATS_MAX    20
 
-static const size_t sizes[ENGINE_CALIBRATIONS] = {1, 4, 16};
+static const size_t sizes[ENGINE_CALIBRATIONS] = {1, 4, PROBE_PLACES};
 
 static double forward_seconds(struct tick *tick, const struct batch *batch, size_t places)
 {
     const uint64_t start = clock_now_ns();
 
-    batch->model->family->evaluate(batch->model, batch->places, places, tick->gang,
+    batch->model->family->evaluate(batch->model, tick->probe.places, places, tick->gang,
                                    tick->workspace);
     return (double)(clock_now_ns() - start) / 1e9;
 }
 
 /* Zeros, half way through the noise. */
-static void fill(struct batch *batch, size_t places)
+static void fill(const struct probe *probe, const struct model *model)
 {
-    const struct class_input *classes = &batch->model->class_input;
+    const struct class_input *classes = &model->class_input;
 
-    for (size_t i = 0; i < places; i++)
-        batch->places[i] = (struct place){.x = batch->slots[i].row.input,
-                                          .output = batch->slots[i].output,
+    for (size_t i = 0; i < PROBE_PLACES; i++)
+        probe->places[i] = (struct place){.x = probe->x,
+                                          .output = probe->output + i * model->shape.output_dim,
                                           .label = classes->has_null      ? classes->null_label
                                                    : classes->has_classes ? 0
                                                                           : -1,
@@ -55,9 +55,7 @@ void calibrate(struct tick *tick, struct batch *batch)
     struct engine_calibration calibration = {{0}, {0}};
     double left = BUDGET_SECONDS, place_seconds = 0.0;
 
-    fill(batch, batch->slot_count < sizes[ENGINE_CALIBRATIONS - 1]
-                    ? batch->slot_count
-                    : sizes[ENGINE_CALIBRATIONS - 1]);
+    fill(&tick->probe, batch->model);
     (void)forward_seconds(tick, batch, 1);
     for (size_t i = 0; i < ENGINE_CALIBRATIONS && sizes[i] <= batch->slot_count; i++) {
         double seconds;

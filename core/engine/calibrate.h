@@ -1,5 +1,6 @@
 /* calibrate.h - measures a model's forwards before the first request: by the engine's thread, with
- * the batch's own places. It also runs every worker once through the model's code. */
+ * places of its own, so that a model that is never asked for leaves its slots untouched. It also
+ * runs every worker once through the model's code. */
 #ifndef CALIBRATE_H
 #define CALIBRATE_H
 

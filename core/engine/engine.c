@@ -134,7 +134,7 @@ static void *engine_main(void *context)
 static void lay_out(struct engine *engine, const struct catalog *catalog, struct room *room)
 {
     const struct engine_options *options = &engine->options;
-    size_t workspace = 0, dim = 0, slots = 0;
+    size_t workspace = 0, dim = 0, output_dim = 0, slots = 0;
 
     for (size_t i = 0; i < catalog->count; i++) {
         const struct model *model = catalog->models[i];
@@ -144,9 +144,13 @@ static void lay_out(struct engine *engine, const struct catalog *catalog, struct
         batch_init(&engine->batches[i], model, count, room);
         workspace = bytes > workspace ? bytes : workspace;
         dim = model->shape.dim > dim ? model->shape.dim : dim;
+        output_dim = model->shape.output_dim > output_dim ? model->shape.output_dim : output_dim;
         slots = count > slots ? count : slots;
     }
     engine->tick.workspace = room_take(room, workspace, 1);
+    engine->tick.probe.places = room_take(room, PROBE_PLACES, sizeof *engine->tick.probe.places);
+    engine->tick.probe.x = room_take(room, dim, sizeof(float));
+    engine->tick.probe.output = room_take(room, PROBE_PLACES * output_dim, sizeof(float));
     engine->tick.scratch = room_take(room, options->threads, sizeof *engine->tick.scratch);
     engine->tick.group = room_take(room, slots, sizeof(struct request *));
     for (unsigned i = 0; i < options->threads; i++) {

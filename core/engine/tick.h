@@ -5,9 +5,18 @@
 
 #include "core/engine/rows.h"
 
+/* What is asked of a model before there are rows: of the largest model. */
+#define PROBE_PLACES 16
+struct probe {
+    struct place *places; /* PROBE_PLACES */
+    float *x;             /* zeros, of every place */
+    float *output;        /* one a place */
+};
+
 /* What the ticks of all models share: room for the largest, one at a time. */
 struct tick {
     struct gang *gang;
+    struct probe probe; /* for calibrate */
     void *workspace;
     struct scratch *scratch; /* one a worker */
     struct request **group;  /* those that are prepared or finished at once: as many as the largest

@@ -20,6 +20,8 @@ struct bench {
     struct scratch scratch;
     struct request *group[SLOTS];
     float noise[DIM], values[DIM], workspace[64];
+    struct place probe[PROBE_PLACES];
+    float probe_x[DIM], probe_output[PROBE_PLACES * 2 * DIM];
 };
 
 static struct bench bench;
@@ -39,7 +41,8 @@ static int bench_up(void **state)
     assert_int_equal(bench.arena.used, counted.bytes);
     cost_init(&bench.batch.cost, &calibration);
     bench.scratch = (struct scratch){.noise = bench.noise, .values = bench.values};
-    bench.tick = (struct tick){.gang = gang_create(1, &error),
+    bench.tick = (struct tick){.probe = {bench.probe, bench.probe_x, bench.probe_output},
+                               .gang = gang_create(1, &error),
                                .workspace = bench.workspace,
                                .scratch = &bench.scratch,
                                .group = bench.group,
@@ -547,6 +550,9 @@ static void calibration_measures_what_fits_into_the_slots(void **state)
     assert_int_equal(calibration->places[2], 0);
     assert_true(calibration->milliseconds[1] > 0.0);
     assert_true(cost_step(&bench.batch.cost, 8) > 0.0);
+    /* A model that nobody asks for has slots that were never written to. */
+    assert_null(bench.batch.slots[0].output);
+    assert_null(bench.batch.idle[SLOTS - 1]);
 }
 
 #define TICK_TEST(name) cmocka_unit_test_setup_teardown(name, bench_up, bench_down)
