@@ -14,13 +14,14 @@ static void fill_rows(const struct gemm *gemm)
 {
     for (size_t row = 0; row < gemm->rows; row++) {
         float *restrict c = gemm->c + row * gemm->c_ld;
-        const float *residual =
-            gemm->residual == NULL ? NULL : gemm->residual + row * gemm->residual_ld;
-        if (gemm->bias != NULL && gemm->residual != NULL)
+        if (gemm->residual == NULL) {
+            memcpy(c, gemm->bias, gemm->columns * sizeof *c);
+            continue;
+        }
+        memcpy(c, gemm->residual + row * gemm->residual_ld, gemm->columns * sizeof *c);
+        if (gemm->bias != NULL)
             for (size_t j = 0; j < gemm->columns; j++)
-                c[j] = gemm->bias[j] + residual[j];
-        else
-            memcpy(c, gemm->bias != NULL ? gemm->bias : residual, gemm->columns * sizeof *c);
+                c[j] += gemm->bias[j];
     }
 }
 
