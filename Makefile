@@ -3,6 +3,7 @@
 #   make test     set up and pass all tests       make golden GOLDEN=DIR   golden data alone
 #   make lint     form, layers, clang-tidy        make bench    speed; make bench-peers: beside others
 #   make fuzz     FUZZ_SECONDS for each fuzzer    make browser  the page in a real Chromium
+#   make mutants  wrong formulas, put in on purpose, are found by tests
 # Variants: make SAN=address,undefined test, make SAN=thread test. Objects go to build/VARIANT.
 # V=1 shows whole commands. Every core compiles unless -j says otherwise.
 SAN     ?=
@@ -114,6 +115,9 @@ fuzz: packages-fuzz
 	+$(MAKE) --no-print-directory CC=clang-14 SAN=fuzzer-no-link,address,undefined BUILD=build/fuzz fuzzers
 	tests/fuzz/run.py build/fuzz $(FUZZ_SECONDS)
 fuzzers: $(FUZZERS)
+mutants: packages-test
+	+$(MAKE) --no-print-directory $(LIB) $(SUPPORT)
+	tests/mutants.py $(BUILD) $(ARGS)
 bench: packages-bench
 	+$(MAKE) --no-print-directory $(BUILD)/bench $(BUILD)/denoised
 	$(BUILD)/bench $(ARGS)
@@ -131,7 +135,7 @@ packages-build packages-test packages-lint packages-fuzz packages-browser packag
 	@deploy/install-packages.sh $*
 clean:
 	rm -rf build denoised
-.PHONY: all denoised programs test check golden demo browser bench bench-peers install fuzz fuzzers lint layers clean \
+.PHONY: all denoised programs test check golden demo browser bench bench-peers install fuzz fuzzers mutants lint layers clean \
         packages-build packages-test packages-lint packages-fuzz packages-browser packages-bench
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
