@@ -16,6 +16,8 @@
 #define POINT_SLOTS       4096
 #define IMAGE_SLOTS       1
 #define OPTION_TEXT_MAX   64
+#define LIST_MAX          8
+#define FRAMES_MAX        128
 #define POINTS_IN_CENTRES 100000.0
 
 /* The engine's thread rings, the selftest waits. */
@@ -102,7 +104,27 @@ static double read_value(enum sampler_option option, const char *text)
     return strcmp(text, "true") == 0 ? 1.0 : strtod(text, NULL);
 }
 
-static bool read_option(struct option_values *values, char *text, struct error *error)
+/* What a run says of its options. */
+struct given {
+    struct option_values values;
+    int list[LIST_MAX]; /* of the one option that is a list */
+};
+
+/* 22:0 */
+static double read_list(struct given *given, enum sampler_option option, const char *text)
+{
+    size_t count = 0;
+
+    while (*text != '\0' && count < LIST_MAX) {
+        given->list[count++] = atoi(text);
+        text += strcspn(text, ":");
+        text += *text == ':';
+    }
+    given->values.list[option] = given->list;
+    return (double)count;
+}
+
+static bool read_option(struct given *given, char *text, struct error *error)
 {
     char *equals = strchr(text, '=');
     enum sampler_option option;
@@ -113,19 +135,21 @@ static bool read_option(struct option_values *values, char *text, struct error *
     option = option_find(text);
     if (option == OPTION_COUNT)
         return error_set(error, ERROR_INVALID, "there is no option %s", text);
-    values->given[option] = true;
-    values->value[option] = read_value(option, equals + 1);
+    given->values.given[option] = true;
+    given->values.value[option] = option_describe(option)->type == OPTION_LIST
+                                      ? read_list(given, option, equals + 1)
+                                      : read_value(option, equals + 1);
     return true;
 }
 
-static bool read_options(struct option_values *values, const char *options, struct error *error)
+static bool read_options(struct given *given, const char *options, struct error *error)
 {
     while (*options != '\0') {
         const size_t size = strcspn(options, ",");
         char text[OPTION_TEXT_MAX];
 
         (void)snprintf(text, sizeof text, "%.*s", (int)size, options);
-        if (!read_option(values, text, error))
+        if (!read_option(given, text, error))
             return false;
         options += size + (options[size] == ',');
     }
@@ -135,17 +159,18 @@ static bool read_options(struct option_values *values, const char *options, stru
 static struct plan *make_plan(const struct model *model, const struct selftest_run *run,
                               struct error *error)
 {
-    struct option_values values = {{false}, {0}, {NULL}};
+    struct given given = {.list = {0}};
     const struct plan_request request = {.process = &model->process,
                                          .sampler = run->sampler,
-                                         .steps = run->steps,
+                                         .steps = run->steps > 0 ? run->steps
+                                                                 : model_default_steps(model),
                                          .steps_asked = run->steps > 0,
                                          .strength = 1.0,
-                                         .options = &values,
+                                         .options = &given.values,
                                          .dim = model->shape.dim,
                                          .output_dim = model->shape.output_dim};
 
-    return read_options(&values, run->options, error) ? plan_create(&request, error) : NULL;
+    return read_options(&given, run->options, error) ? plan_create(&request, error) : NULL;
 }
 
 /* Of n rows: what the engine reads for each of them, in one block. */
@@ -190,6 +215,7 @@ bool selftest_sample(struct selftest *selftest, const struct selftest_run *run, 
     const struct model *model = selftest_model(selftest, run->model, error);
     struct rows rows = {NULL, NULL, NULL};
     struct request request = {.model = model, .n = n, .x = x, .nfe = nfe};
+    struct trajectory_frame frames[FRAMES_MAX];
     struct plan *plan;
     bool good;
 
@@ -202,6 +228,9 @@ bool selftest_sample(struct selftest *selftest, const struct selftest_run *run, 
         request.seeds = rows.seeds;
         request.labels = rows.labels;
         request.guidance = rows.guidance;
+        if (run->frames != NULL)
+            request.trajectory =
+                (struct trajectory){1, trajectory_frames(plan, 1), frames, run->frames};
         request.conditioning = run->x_T != NULL ? &conditioning : NULL;
         good = run_request(selftest, &request, error);
     }

@@ -24,13 +24,14 @@ struct selftest {
 /* What a request would say. */
 struct selftest_run {
     const char *model, *sampler;
-    size_t steps;
-    const char *options; /* "eta=1,spacing=leading", "" for none */
+    size_t steps;        /* 0: not said */
+    const char *options; /* "eta=1,timesteps=22:0", "" for none */
     bool has_label;
     int32_t label;
     float guidance;   /* with a label; 0 stands for 1 */
     uint32_t seed;    /* of row 0; row i has seed + i */
     const float *x_T; /* where the rows begin, or NULL */
+    float *frames;    /* room for steps + 1 times x_t and x_0 of every row, or NULL */
 };
 
 /* Loads the models of a directory and starts the engine. */

@@ -220,6 +220,80 @@ static bool guided_share(struct selftest *selftest, double numbers[3], struct er
     return good;
 }
 
+/* --- C1, C3: where all data are one point, every step is known --- */
+
+enum { POINT_STEPS = 10 };
+static const double point[2] = {2.0, -1.0};
+
+/* The largest distance of a step of one row from m + factor (x - m), beside the size of x. */
+static bool step_error(struct selftest *selftest, struct selftest_run *run,
+                       double (*factor)(size_t step), double numbers[3], struct error *error)
+{
+    float frames[POINT_STEPS + 1][2][2], x[2];
+
+    run->frames = &frames[0][0][0];
+    memset(numbers, 0, 3 * sizeof *numbers);
+    numbers[2] = 1e-6;
+    if (!selftest_sample(selftest, run, 1, x, NULL, error))
+        return false;
+    for (size_t i = 0; i < POINT_STEPS; i++)
+        for (size_t j = 0; j < 2; j++) {
+            const double here = (double)frames[i][0][j], next = (double)frames[i + 1][0][j];
+            const double expected = point[j] + factor(i) * (here - point[j]);
+
+            numbers[0] = fmax(numbers[0], fabs(next - expected) / fmax(fabs(here), 1.0));
+        }
+    return true;
+}
+
+/* t - d over t, of t = 1 - step / n. */
+static double line_factor(size_t step)
+{
+    return (double)(POINT_STEPS - step - 1) / (double)(POINT_STEPS - step);
+}
+
+static double root_factor(size_t step)
+{
+    return sqrt(line_factor(step));
+}
+
+static bool tutorial_point(struct selftest *selftest, double numbers[3], struct error *error)
+{
+    struct selftest_run run = {.model = "exact-point",
+                               .sampler = "ve_ddim",
+                               .steps = POINT_STEPS,
+                               .options = "sigma_q=10"};
+
+    return step_error(selftest, &run, root_factor, numbers, error);
+}
+
+static bool annulus_point(struct selftest *selftest, double numbers[3], struct error *error)
+{
+    struct selftest_run run = {.model = "exact-flow-annulus",
+                               .sampler = "flow_euler",
+                               .steps = POINT_STEPS,
+                               .options = ""};
+
+    return step_error(selftest, &run, line_factor, numbers, error);
+}
+
+/* All samples of one Euler step are at the mean of the data. */
+static bool flow_in_one(struct selftest *selftest, double numbers[3], struct error *error)
+{
+    enum { ROWS = 64 };
+    const struct selftest_run run = {
+        .model = "exact-flow", .sampler = "flow_euler", .steps = 1, .options = "spacing=uniform"};
+    float x[2 * ROWS];
+
+    if (!selftest_sample(selftest, &run, ROWS, x, NULL, error))
+        return false;
+    memset(numbers, 0, 3 * sizeof *numbers);
+    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++)
+        numbers[0] = fmax(numbers[0], fabs((double)x[i] + 1.8));
+    numbers[2] = 1e-5;
+    return true;
+}
+
 /* --- rows of the table, each run where its sampler is built --- */
 
 struct rule {
@@ -236,6 +310,9 @@ static const struct rule rules[] = {
     {"B6", "ddim eta 0, twice: difference", "ddim", same_bytes},
     {"B6", "ddim eta 1, other seeds: 1 when they differ", "ddim", other_seeds},
     {"B6", "ddim eta 1 beside ddpm, 1000 steps: difference", "ddim", ddim_is_ddpm},
+    {"C1", "ve_ddim to a point: error of a step", "ve_ddim", tutorial_point},
+    {"C3", "flow from an annulus to a point: error of a step", "flow_euler", annulus_point},
+    {"C3", "flow_euler in one step: distance from the mean", "flow_euler", flow_in_one},
     {"H1", "class + at guidance 1: share in its mode", "ddim", guided_share},
 };
 
