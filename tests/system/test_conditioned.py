@@ -198,6 +198,75 @@ class Frames(unittest.TestCase):
         self.assertEqual(formats.read_png(answer.body)[:2], (3 * 512, 2 * 512))
 
 
+class EverySampler(unittest.TestCase):
+    """What holds for each that /models lists, those of tomorrow too."""
+
+    NO_PICTURE = "cannot begin with a picture"
+
+    def names(self, model):
+        return [each["name"] for each in SERVER.get("/models/" + model).json()["samplers"]]
+
+    def frames(self, body):
+        """The run's samples and its frames; None: this sampler has none."""
+        answer = SERVER.sample({**body, "format": "json", "encoding": "array", "trajectory": 3})
+        if answer.status == 422:
+            self.assertIn("a number of steps of its own", answer.json()["errors"][0]["detail"])
+            return None
+        self.assertEqual(answer.status, 200, answer)
+        found = answer.json()
+        key = "points" if "points" in found else "samples"
+        samples = found[key] if key == "points" else [each["array"] for each in found[key]]
+        return samples, found["trajectory"]
+
+    def test_frames_end_with_the_sample_and_do_not_change_it(self):
+        for sampler in self.names("mix"):
+            with self.subTest(sampler):
+                body = {"model": "mix", "sampler": sampler, "steps": 7, "n": 3, "seed": 4}
+                found = self.frames(body)
+                if found is None:
+                    continue
+                samples, frames = found
+                self.assertEqual((frames[-1]["x_t"], frames[-1]["x_0"]), (samples, samples))
+                self.assertEqual(SERVER.sample(body).json()["points"], samples)
+
+    def test_the_first_frame_is_the_start_that_was_given(self):
+        for sampler in self.names("mix"):
+            with self.subTest(sampler):
+                found = self.frames({"model": "mix", "sampler": sampler, "steps": 7, "n": 2,
+                                     "x_T": [[.5, -.25], [2, 1]]})
+                if found is not None:
+                    self.assertEqual(found[1][0]["x_t"], [[.5, -.25], [2, 1]])
+
+    def test_known_bytes_are_kept_or_pictures_are_refused(self):
+        half = SIDE // 2
+        for sampler in self.names("faces"):
+            for strength in (1, .5):
+                with self.subTest(sampler, strength=strength):
+                    answer = SERVER.sample({**BODY, "sampler": sampler, "init_image": IMAGE,
+                                            "mask": MASK, "strength": strength})
+                    if answer.status == 422:
+                        self.assertIn(self.NO_PICTURE, answer.json()["errors"][0]["detail"])
+                        continue
+                    self.assertEqual(answer.status, 200, answer)
+                    found = formats.read_png(answer.body)[3]
+                    for y in range(SIDE):
+                        line = slice((y * SIDE + half) * 3, (y + 1) * SIDE * 3)
+                        self.assertEqual(found[line], PICTURE[line])
+
+    def test_a_small_strength_stays_nearer_to_the_picture(self):
+        # The grid of these has 20 equal parts of sigma squared: nothing is left of a picture at its end.
+        coarse = {"ve_ddpm", "ve_ddim"}
+        for sampler in set(self.names("faces")) - coarse:
+            with self.subTest(sampler):
+                body = {**BODY, "sampler": sampler, "steps": 20, "init_image": IMAGE}
+                answers = [SERVER.sample({**body, "strength": each}) for each in (.25, .9)]
+                if answers[0].status == 422:
+                    self.assertIn(self.NO_PICTURE, answers[0].json()["errors"][0]["detail"])
+                    continue
+                near, far = (distance(PICTURE, formats.read_png(each.body)[3]) for each in answers)
+                self.assertLess(near, far)
+
+
 class Animations(unittest.TestCase):
     def check(self, body, frames, size):
         answer = SERVER.sample(body)
