@@ -110,6 +110,14 @@ class Pictures(unittest.TestCase):
         black = text(png(bytes(SIDE * SIDE), 1))
         self.assertEqual(pixels(sampler="ddpm", init_image=IMAGE, mask=black), PICTURE)
 
+    def test_a_row_does_not_feel_its_neighbours(self):
+        body = {"sampler": "ddpm", "init_image": IMAGE, "mask": MASK, "strength": .7,
+                "format": "json"}
+        together = sample(n=4, **body).json()["samples"]
+        for i, found in enumerate(together):
+            alone = sample(**{**body, "seed": BODY["seed"] + i}).json()["samples"][0]
+            self.assertEqual(alone["sha256"], found["sha256"])
+
     def test_the_recipe_tells_what_was_given(self):
         params = sample(format="json", init_image=IMAGE, mask=MASK).json()["params"]
         self.assertEqual(params["strength"], 1)
