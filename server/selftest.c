@@ -57,7 +57,7 @@ bool selftest_open(struct selftest *selftest, const char *models, struct error *
                                            .image_slots = IMAGE_SLOTS,
                                            .point_slots = POINT_SLOTS,
                                            .queue_requests = 1,
-                                           .queue_seconds = INFINITY,
+                                           .queue_seconds = (double)INFINITY,
                                            .doorbell = doorbell};
 
     gang_float_mode();

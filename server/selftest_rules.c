@@ -107,7 +107,7 @@ static bool from_true_end(struct selftest *selftest, double numbers[3], struct e
 static bool centre_rises(struct selftest *selftest, double numbers[3], struct error *error)
 {
     static const size_t steps[] = {10, 20, 50, 100};
-    double before = INFINITY;
+    double before = (double)INFINITY;
 
     memset(numbers, 0, 3 * sizeof *numbers);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
