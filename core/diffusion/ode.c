@@ -1,5 +1,6 @@
 #include "core/diffusion/ode.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Indices of plan_step.coefficient: the slope is k = by_x * input + by_output * o; the sum takes
@@ -28,21 +29,28 @@ struct linear ode_velocity(const struct process *process, double t)
 bool ode_check_time(const struct plan *plan, double t, struct error *error)
 {
     const struct process *process = plan->process;
-    const enum head head = process_head(process);
     const struct level level = process_level(process, t);
+    const struct linear velocity = ode_velocity(process, t);
 
-    if (head != HEAD_VELOCITY &&
-        (!prediction_has_x0(head, level) || !prediction_has_epsilon(head, level)))
+    if (!isfinite(velocity.x) || !isfinite(velocity.o))
         return error_set(error, ERROR_INVALID,
                          "%s would ask the model at alpha %g, sigma %g, where its output, %s, does "
                          "not say how x moves",
-                         plan->sampler->name, level.alpha, level.sigma, head_name(head));
+                         plan->sampler->name, level.alpha, level.sigma,
+                         head_name(process_head(process)));
     if (level.sigma == 0.0 && process->network.is_exact && !process->network.is_exact_at_zero)
         return error_set(error, ERROR_INVALID,
                          "%s would ask the model at sigma 0, where data with single points have no "
                          "density",
                          plan->sampler->name);
     return true;
+}
+
+void ode_fill_only(struct plan_step *step, struct linear slope, double length)
+{
+    step->coefficient[ODE_BY_X] = slope.x;
+    step->coefficient[ODE_BY_OUTPUT] = slope.o;
+    step->coefficient[ODE_WEIGHT] = length;
 }
 
 /* Exactly the ends, so that one step ends where the next begins. */

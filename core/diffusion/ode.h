@@ -30,12 +30,15 @@ struct ode_path {
 /* dx/dt from x and the raw output at time t. */
 struct linear ode_velocity(const struct process *process, double t);
 
-/* INVALID where the model knows no velocity: a head that lacks x_0 or noise there, an exact model
- * whose data have no density without noise. */
+/* INVALID where the model knows no velocity: a head that lacks x_0 or noise there, no noise where
+ * it comes by a root, an exact model whose data have no density without noise. */
 MUST_CHECK bool ode_check_time(const struct plan *plan, double t, struct error *error);
 
 /* Allocates and fills the steps, state_floats and evaluations. INVALID, NO_MEMORY. */
 MUST_CHECK bool ode_plan(struct plan *plan, const struct ode_path *path, struct error *error);
+
+/* Makes the entry one whole step by itself: x' = x + length * slope. */
+void ode_fill_only(struct plan_step *step, struct linear slope, double length);
 
 /* An advance, with steps_begin as its begin. */
 enum advance ode_advance(struct row *row, const struct plan *plan, const float *output);

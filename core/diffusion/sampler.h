@@ -175,7 +175,8 @@ struct sampler {
     X(dpmpp_3m)                                                                                    \
     X(dpmpp_2m_sde)                                                                                \
     X(unipc)                                                                                       \
-    X(consistency)
+    X(consistency)                                                                                 \
+    X(pf_ode)
 
 /* Samplers that go from data to noise. Plans are made of them as of any other, but nobody who wants
  * samples is offered one: sampler_find and sampler_at know SAMPLERS alone. */

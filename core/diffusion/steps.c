@@ -72,6 +72,23 @@ struct level level_of_sigma(double sigma)
     return (struct level){.alpha = alpha, .sigma = alpha * sigma};
 }
 
+/* A table's first entry is where its time begins; a flow may run down to the data. */
+bool plan_check_sampling_eps(const struct plan *plan, struct error *error)
+{
+    const struct process *process = plan->process;
+    const enum process_type type = process->config.type;
+    const double eps = plan->options.value[OPTION_SAMPLING_EPS];
+    const double half = process_t_max(process) / 2.0;
+    const double least =
+        type == PROCESS_TABLE ? 1.0 / (double)process->config.schedule.timesteps : 0.0;
+    const bool takes_least = type == PROCESS_TABLE || type == PROCESS_FLOW;
+
+    if (eps < half && (takes_least ? eps >= least * (1.0 - 1e-12) : eps > least))
+        return true;
+    return error_set(error, ERROR_INVALID, "sampling_eps must be %s %g and below %g, got %g",
+                     takes_least ? "at least" : "above", least, half, eps);
+}
+
 double plan_alpha_bar(const struct plan *plan, long index)
 {
     return index < 0 ? 1.0 : process_table(plan->process)->alpha_bar_parity[index];

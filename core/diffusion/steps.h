@@ -32,6 +32,9 @@ void step_ask_at_sigma(struct plan_step *step, const struct process *process, do
 struct level level_of_alpha_bar(double alpha_bar);
 struct level level_of_sigma(double sigma);
 
+/* INVALID: option sampling_eps is not within the process's time, or past half of it. */
+MUST_CHECK bool plan_check_sampling_eps(const struct plan *plan, struct error *error);
+
 /* The plan's table at an index; 1 below it. */
 double plan_alpha_bar(const struct plan *plan, long index);
 
