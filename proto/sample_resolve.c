@@ -13,7 +13,8 @@
 #define GRID_SIDE_MAX 8192
 #define PLOT_BYTES    ((uint64_t)2 * 3 * 3 * PLOT_SIZE * PLOT_SIZE) /* of a frame of points */
 
-/* What the plan refuses is found in the field without which it would be accepted. */
+/* What the plan refuses is found in the field without which it would be accepted: steps, an option
+ * in the order of their table, the sampler. */
 static const char *plan_culprit(const struct plan_request *asked, const char *sampler, size_t steps,
                                 char pointer[64])
 {
@@ -23,23 +24,25 @@ static const char *plan_culprit(const struct plan_request *asked, const char *sa
     struct plan *plan;
 
     tried.options = &options;
-    for (size_t i = 0; i <= OPTION_COUNT + 1; i++) {
-        if (i < OPTION_COUNT && !asked->options->given[i])
+    for (int i = -1; i <= OPTION_COUNT; i++) {
+        const bool is_option = i >= 0 && i < OPTION_COUNT;
+
+        if (is_option && !asked->options->given[i])
             continue;
         options = *asked->options;
-        tried.steps = i == OPTION_COUNT ? steps : asked->steps;
-        tried.steps_asked = asked->steps_asked && i != OPTION_COUNT;
-        tried.sampler = i == OPTION_COUNT + 1 ? sampler : asked->sampler;
-        if (i < OPTION_COUNT)
+        tried.steps = i < 0 ? steps : asked->steps;
+        tried.steps_asked = asked->steps_asked && i >= 0;
+        tried.sampler = i == OPTION_COUNT ? sampler : asked->sampler;
+        if (is_option)
             options.given[i] = false;
         plan = plan_create(&tried, &error);
         plan_destroy(plan);
         if (plan == NULL)
             continue;
         (void)snprintf(pointer, 64, "/%s",
-                       i < OPTION_COUNT    ? option_describe((enum sampler_option)i)->name
-                       : i == OPTION_COUNT ? "steps"
-                                           : "sampler");
+                       is_option ? option_describe((enum sampler_option)i)->name
+                       : i < 0   ? "steps"
+                                 : "sampler");
         return pointer;
     }
     return "";

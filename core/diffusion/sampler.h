@@ -180,7 +180,9 @@ struct sampler {
 
 /* Samplers that go from data to noise. Plans are made of them as of any other, but nobody who wants
  * samples is offered one: sampler_find and sampler_at know SAMPLERS alone. */
-#define ENCODERS(X) X(ddim_inverse)
+#define ENCODERS(X)                                                                                \
+    X(ddim_inverse)                                                                                \
+    X(pf_ode_inverse)
 
 #define SAMPLER_DECLARE(name) extern const struct sampler sampler_##name;
 SAMPLERS(SAMPLER_DECLARE)

@@ -1,6 +1,7 @@
 /* The probability flow ODE of a process (Song et al. 2021, section 4.3), or a flow's own, from
- * t_max down to sampling_eps: by Euler, Heun or RK4 in even steps, or by RK45 in steps of its own
- * for each sample. Euler on VE takes the levels of its discrete form, as the paper's code does.
+ * t_max down to sampling_eps, or up from data to noise: by Euler, Heun or RK4 in even steps, or by
+ * RK45 in steps of its own for each sample. Euler down VE takes the levels of its discrete form, as
+ * the paper's code does.
  *
  * RK45's plan has one entry: the first evaluation, the times of both ends as its coefficients. A
  * row keeps the solver's vectors in row->state, in double, the rest in row->number. */
@@ -30,10 +31,26 @@ static enum method method_of(const struct plan *plan)
     return (enum method)plan->options.value[OPTION_METHOD];
 }
 
+static bool is_upward(const struct plan *plan)
+{
+    return plan->sampler == &sampler_pf_ode_inverse;
+}
+
+static double start_of(const struct plan *plan)
+{
+    return is_upward(plan) ? plan->options.value[OPTION_SAMPLING_EPS]
+                           : process_t_max(plan->process);
+}
+
+static double end_of(const struct plan *plan)
+{
+    return is_upward(plan) ? process_t_max(plan->process)
+                           : plan->options.value[OPTION_SAMPLING_EPS];
+}
+
 static double time_at(const struct plan *plan, size_t i)
 {
-    const double start = process_t_max(plan->process);
-    const double end = plan->options.value[OPTION_SAMPLING_EPS];
+    const double start = start_of(plan), end = end_of(plan);
 
     return i == plan->steps ? end : start + (double)i * (end - start) / (double)plan->steps;
 }
@@ -77,8 +94,7 @@ static bool plan_ve_euler(struct plan *plan, struct error *error)
 
 static bool plan_rk45(struct plan *plan, struct error *error)
 {
-    const double start = process_t_max(plan->process);
-    const double end = plan->options.value[OPTION_SAMPLING_EPS];
+    const double start = start_of(plan), end = end_of(plan);
 
     if (plan->steps_asked)
         return error_set(error, ERROR_INVALID, "method rk45 chooses its steps itself");
@@ -122,7 +138,7 @@ static bool pf_ode_plan(struct plan *plan, struct error *error)
         return plan_rk45(plan, error);
     if (!take_back_tolerances(plan, error))
         return false;
-    if (method == METHOD_EULER && plan->process->config.type == PROCESS_VE)
+    if (method == METHOD_EULER && plan->process->config.type == PROCESS_VE && !is_upward(plan))
         return plan_ve_euler(plan, error);
     return ode_plan(
         plan,
@@ -213,6 +229,20 @@ static enum advance pf_ode_advance(struct row *row, const struct plan *plan, con
 const struct sampler sampler_pf_ode = {
     .name = "pf_ode",
     .title = "The process's own ordinary differential equation: no noise but the start's",
+    .options = {OPTION_METHOD, OPTION_RTOL, OPTION_ATOL, OPTION_MAX_NFE, OPTION_SAMPLING_EPS},
+    .option_count = 5,
+    .runs_on = RUNS_ON_SIGMA,
+    .needs_continuous = true,
+    .needs = "a process in continuous time",
+    .option_default = pf_ode_default,
+    .plan = pf_ode_plan,
+    .begin = pf_ode_begin,
+    .advance = pf_ode_advance,
+};
+
+const struct sampler sampler_pf_ode_inverse = {
+    .name = "pf_ode_inverse",
+    .title = "The process's own ordinary differential equation, from data to noise",
     .options = {OPTION_METHOD, OPTION_RTOL, OPTION_ATOL, OPTION_MAX_NFE, OPTION_SAMPLING_EPS},
     .option_count = 5,
     .runs_on = RUNS_ON_SIGMA,

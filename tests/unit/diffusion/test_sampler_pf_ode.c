@@ -207,6 +207,55 @@ static void shares_centres_and_widths_are_those_of_the_simulation(void **state)
         check_many(&rows[i]);
 }
 
+/* --- there and back --------------------------------------------------------------------------- */
+
+static double round_trip(const struct process *process, size_t steps, enum method method,
+                         uint32_t seed)
+{
+    const struct option_values options = by(method);
+    struct plan_request request = request_of(process, steps, &options);
+    struct plan *down = chain_plan(&request), *up;
+    struct chain chain, back;
+    float start[2];
+    double error = 0.0;
+
+    request.sampler = "pf_ode_inverse";
+    up = chain_plan(&request);
+    chain_init(&chain, seed);
+    assert_int_equal(chain_run(&chain, down, answer), ADVANCE_DONE);
+    chain_init(&back, 99);
+    back.row.given = chain.x;
+    assert_int_equal(chain_run(&back, up, answer), ADVANCE_DONE);
+    chain_init(&chain, seed);
+    rng_randn(&chain.row.rng, start, 2);
+    for (size_t i = 0; i < 2; i++)
+        error += ((double)back.x[i] - (double)start[i]) * ((double)back.x[i] - (double)start[i]);
+    plan_destroy(down);
+    plan_destroy(up);
+    return error / 2.0;
+}
+
+static void a_sample_leads_back_to_its_noise(void **state)
+{
+    static const enum process_type types[] = {PROCESS_VP, PROCESS_SUB_VP, PROCESS_TABLE};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        const struct process_config config = process_config_default(types[i]);
+        struct process process;
+        double by_rk4 = 0.0, by_rk45 = 0.0;
+
+        open_process(&process, &config);
+        for (uint32_t seed = 0; seed < 50; seed++) {
+            by_rk4 += round_trip(&process, 50, METHOD_RK4, seed) / 50.0;
+            by_rk45 += round_trip(&process, 0, METHOD_RK45, seed) / 50.0;
+        }
+        assert_true(by_rk4 < 1e-6);
+        assert_true(by_rk45 < 1e-6);
+        process_finish(&process);
+    }
+}
+
 /* --- plans ------------------------------------------------------------------------------------ */
 
 static void evaluations_are_counted_by_method(void **state)
@@ -432,6 +481,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chains_end_where_they_must_through_every_head),
         cmocka_unit_test(shares_centres_and_widths_are_those_of_the_simulation),
+        cmocka_unit_test(a_sample_leads_back_to_its_noise),
         cmocka_unit_test(evaluations_are_counted_by_method),
         cmocka_unit_test(rk45_counts_no_steps_and_says_its_limit),
         cmocka_unit_test(stages_are_asked_at_their_own_times),
