@@ -47,7 +47,7 @@ enum problem_code {
 
 struct fault {
     char pointer[96]; /* JSON pointer, escaped; "" is the whole body */
-    char detail[192];
+    char detail[512];
 };
 
 struct problem {

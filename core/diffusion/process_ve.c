@@ -10,10 +10,14 @@ static double log_ratio(const struct process *process)
     return math_log(process->config.sigma_max / process->config.sigma_min);
 }
 
+/* From the nearer end, so that both ends are exactly the config's. */
 static struct level ve_level(const struct process *process, double t)
 {
-    return (struct level){.alpha = 1.0,
-                          .sigma = process->config.sigma_min * math_exp(log_ratio(process) * t)};
+    const struct process_config *config = &process->config;
+    const double sigma = t < .5 ? config->sigma_min * math_exp(log_ratio(process) * t)
+                                : config->sigma_max * math_exp(log_ratio(process) * (t - 1.0));
+
+    return (struct level){.alpha = 1.0, .sigma = sigma};
 }
 
 static struct level ve_slope(const struct process *process, double t)

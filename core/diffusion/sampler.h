@@ -176,7 +176,12 @@ struct sampler {
     X(dpmpp_2m_sde)                                                                                \
     X(unipc)                                                                                       \
     X(consistency)                                                                                 \
-    X(pf_ode)
+    X(pf_ode)                                                                                      \
+    X(sde_euler_maruyama)                                                                          \
+    X(reverse_diffusion)                                                                           \
+    X(ancestral_sde)                                                                               \
+    X(predictor_corrector)                                                                         \
+    X(corrector_only)
 
 /* Samplers that go from data to noise. Plans are made of them as of any other, but nobody who wants
  * samples is offered one: sampler_find and sampler_at know SAMPLERS alone. */

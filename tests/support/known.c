@@ -5,14 +5,22 @@
 
 #include <math.h>
 
-static void answer(const struct row *row, const struct plan *plan, float *output)
+void known_answer(const struct row *row, const struct plan *plan, float *output)
 {
-    mixture_output(process_head(plan->process), row->level, -1, row->input, output);
+    if (row->wants_score)
+        mixture_score(row->level, -1, row->input, output);
+    else
+        mixture_output(process_head(plan->process), row->level, -1, row->input, output);
 }
 
 struct process_config known_config(enum head head)
 {
-    struct process_config config = process_config_default(PROCESS_TABLE);
+    return known_config_of(PROCESS_TABLE, head);
+}
+
+struct process_config known_config_of(enum process_type type, enum head head)
+{
+    struct process_config config = process_config_default(type);
 
     config.schedule.head = head;
     config.schedule.clip_sample = GIVEN_FALSE;
@@ -46,6 +54,8 @@ static struct plan *try(const struct known_run *run, const struct process_config
 
     if (!process_init(process, config, error))
         fail_msg("%s", error->text);
+    process->network = (struct process_network){
+        .is_points = true, .is_exact = run->is_exact, .is_exact_at_zero = run->is_exact};
     for (size_t i = 0; i < run->option_count; i++) {
         options.given[run->options[i].option] = true;
         options.value[run->options[i].option] = run->options[i].value;
@@ -86,7 +96,7 @@ void known_ends(const struct known_run *run, const struct process_config *config
         struct chain chain;
 
         chain_init(&chain, (uint32_t)seed);
-        assert_int_equal(chain_run(&chain, plan, answer), ADVANCE_DONE);
+        assert_int_equal(chain_run(&chain, plan, known_answer), ADVANCE_DONE);
         assert_int_equal(chain.row.evaluations, plan->evaluations);
         for (size_t i = 0; i < 2; i++)
             if (!(fabs((double)chain.x[i] - end[2 * seed + i]) < tolerance))
@@ -109,7 +119,7 @@ static void sample(const struct plan *plan, size_t samples, struct mode modes[2]
         struct mode *mode;
 
         chain_init(&chain, (uint32_t)seed);
-        assert_int_equal(chain_run(&chain, plan, answer), ADVANCE_DONE);
+        assert_int_equal(chain_run(&chain, plan, known_answer), ADVANCE_DONE);
         mode = &modes[chain.x[0] + chain.x[1] > 0.0f ? 0 : 1];
         for (size_t i = 0; i < 2; i++) {
             mode->count += 1.0;
@@ -133,7 +143,7 @@ static void check_mode(const struct mode *mode, double centre, double deviation)
 
 void known_shares(const struct known_shares *known)
 {
-    const struct process_config config = known_config(HEAD_EPSILON);
+    const struct process_config config = known_config_of(known->process, HEAD_EPSILON);
     const double n = (double)known->samples, p = known->share;
     struct mode modes[2] = {{0.0, 0.0, 0.0}, {0.0, 0.0, 0.0}};
     struct process process;

@@ -19,6 +19,7 @@ struct known_run {
     struct known_option options[KNOWN_OPTIONS_MAX];
     size_t option_count;
     double strength; /* of a picture to begin with; 0: there is none */
+    bool is_exact; /* it may ask about any level, 0 too: known_answer can say */
 };
 
 /* Linear betas, T = 1000, nothing clipped. */
@@ -26,6 +27,11 @@ struct process_config known_config(enum head head);
 
 /* The continuous process whose discrete form is that table. */
 struct process_config known_config_vp(void);
+/* Those of another process, nothing clipped. */
+struct process_config known_config_of(enum process_type type, enum head head);
+
+/* The mixture's: to be given to chain_run. */
+void known_answer(const struct row *row, const struct plan *plan, float *output);
 
 /* One that a test needs: fails the test when it is refused. plan_destroy, then process_finish. */
 struct plan *known_plan(const struct known_run *run, const struct process_config *config,
@@ -41,6 +47,7 @@ void known_ends(const struct known_run *run, const struct process_config *config
 
 struct known_shares {
     struct known_run run;
+    enum process_type process; /* a table unless said; head epsilon */
     size_t samples;
     double share;        /* of samples with x + y above 0 */
     double centre[2];    /* of those, and of the others: mean of both coordinates */

@@ -34,3 +34,18 @@ void mixture_output(enum head head, struct level level, int label, const float *
         output[i] = (float)prediction_output(head, level, x_0, -level.sigma * score);
     }
 }
+
+void mixture_score(struct level level, int label, const float *x, float *score)
+{
+    const double variance = level.alpha * level.alpha + level.sigma * level.sigma;
+    double share[2];
+
+    find_shares(level, label, x, share);
+    for (int i = 0; i < MIXTURE_DIM; i++) {
+        double sum = 0.0;
+
+        for (int k = 0; k < 2; k++)
+            sum += share[k] * (level.alpha * mean[k] - (double)x[i]) / variance;
+        score[i] = (float)sum;
+    }
+}

@@ -12,4 +12,7 @@
 /* The raw output of that head to x at that level, MIXTURE_DIM values. */
 void mixture_output(enum head head, struct level level, int label, const float *x, float *output);
 
+/* The score of its density there, at sigma 0 too. */
+void mixture_score(struct level level, int label, const float *x, float *score);
+
 #endif

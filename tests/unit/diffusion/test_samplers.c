@@ -26,7 +26,7 @@ static void answer_anything(const struct row *row, const struct plan *plan, floa
 static void answer_nan(const struct row *row, const struct plan *plan, float *output)
 {
     answer_anything(row, plan, output);
-    if (row->step == 3)
+    if (row->evaluations == 3)
         output[1] = (float)NAN;
 }
 

@@ -1,0 +1,285 @@
+#include "core/diffusion/sde.h"
+
+#include "core/base/math.h"
+#include "core/diffusion/update.h"
+
+#include <math.h>
+
+/* plan_step.coefficient behind update's, of a corrector whose step size depends on the output:
+ * size = LANGEVIN_SIZE |z|^2 / |S|^2 with S = SCORE_X x + SCORE_OUTPUT o. Elsewhere 0. */
+enum { LANGEVIN_SIZE = UPDATE_COUNT, SCORE_X, SCORE_OUTPUT };
+
+/* --- times and discrete forms ----------------------------------------------------------------- */
+
+/* Of step j; N - 1 is the last. */
+static double time_of(const struct plan *plan, size_t j)
+{
+    const double end = process_t_max(plan->process);
+    const double span = end - plan->options.value[OPTION_SAMPLING_EPS];
+
+    return end - span * (double)j / (double)(plan->steps - 1);
+}
+
+/* Of the discrete VP process with as many steps: of a table what its alpha_bar falls by. */
+static double beta_of(const struct plan *plan, size_t j)
+{
+    const struct process_config *config = &plan->process->config;
+    const double n = (double)plan->steps, k = (double)(plan->steps - 1 - j);
+
+    if (config->type == PROCESS_TABLE) {
+        const double alpha = process_level(plan->process, time_of(plan, j)).alpha;
+        const double next =
+            j + 1 < plan->steps ? process_level(plan->process, time_of(plan, j + 1)).alpha : 1.0;
+
+        return 1.0 - alpha * alpha / (next * next);
+    }
+    return (config->beta_min + k * (config->beta_max - config->beta_min) / (n - 1.0)) / n;
+}
+
+/* Of the discrete VE process with as many steps; 0 behind the last. */
+static double sigma_of(const struct plan *plan, size_t j)
+{
+    return j == plan->steps
+               ? 0.0
+               : process_level(plan->process, 1.0 - (double)j / (double)(plan->steps - 1)).sigma;
+}
+
+/* --- predictors ------------------------------------------------------------------------------- */
+
+/* x' = x * x + score * S + noise * z. */
+struct move {
+    double x, score, noise;
+};
+
+static struct move euler_maruyama(const struct plan *plan, size_t j)
+{
+    const double d = process_t_max(plan->process) / (double)plan->steps;
+    const struct drift drift = process_drift(plan->process, time_of(plan, j));
+
+    return (struct move){
+        .x = 1.0 - d * drift.f, .score = d * drift.g2, .noise = sqrt(d * drift.g2)};
+}
+
+static struct move reverse_diffusion(const struct plan *plan, size_t j)
+{
+    double beta;
+
+    if (plan->process->config.type == PROCESS_VE) {
+        const double from = sigma_of(plan, j), to = sigma_of(plan, j + 1);
+        const double fall = (from - to) * (from + to);
+
+        return (struct move){.x = 1.0, .score = fall, .noise = sqrt(fall)};
+    }
+    beta = beta_of(plan, j);
+    return (struct move){.x = 2.0 - sqrt(1.0 - beta), .score = beta, .noise = sqrt(beta)};
+}
+
+static struct move ancestral(const struct plan *plan, size_t j)
+{
+    struct move move;
+    double kept;
+
+    if (plan->process->config.type == PROCESS_VE) {
+        move = reverse_diffusion(plan, j);
+        move.noise *= sigma_of(plan, j + 1) / sigma_of(plan, j);
+        return move;
+    }
+    move.noise = sqrt(beta_of(plan, j));
+    kept = sqrt(1.0 - beta_of(plan, j));
+    move.x = 1.0 / kept;
+    move.score = beta_of(plan, j) / kept;
+    return move;
+}
+
+static void fill_move(struct plan_step *step, const struct plan *plan, const struct move *move)
+{
+    const struct linear score = process_score(plan->process, step->from);
+
+    step->coefficient[UPDATE_X] = move->x + move->score * score.x;
+    step->coefficient[UPDATE_OUTPUT] = move->score * score.o;
+    step->coefficient[UPDATE_NOISE] = move->noise;
+}
+
+static void fill_prediction(struct plan_step *step, const struct plan *plan, size_t j,
+                            enum predictor predictor)
+{
+    static struct move (*const predictors[])(const struct plan *plan, size_t j) = {
+        [PREDICTOR_REVERSE_DIFFUSION] = reverse_diffusion,
+        [PREDICTOR_ANCESTRAL] = ancestral,
+        [PREDICTOR_EULER_MARUYAMA] = euler_maruyama,
+    };
+    const bool is_last = j + 1 == plan->steps;
+    struct move move = predictors[predictor](plan, j);
+
+    if (is_last)
+        move.noise = 0.0;
+    step->to = is_last ? (struct level){.alpha = 1.0, .sigma = 0.0}
+                       : process_level(plan->process, time_of(plan, j + 1));
+    fill_move(step, plan, &move);
+}
+
+/* --- correctors ------------------------------------------------------------------------------- */
+
+static bool is_vp_like(const struct process *process)
+{
+    return process->config.type == PROCESS_VP || process->config.type == PROCESS_SUB_VP;
+}
+
+/* x' = x + c S + sqrt(2 c) z. langevin: c = 2 w (snr |z| / |S|)^2 of this sample's own norms; ald:
+ * c = 2 w (snr sigma)^2. w = 1 - beta, or 1 on VE. */
+static void fill_correction(struct plan_step *step, const struct plan *plan, size_t j)
+{
+    const struct process *process = plan->process;
+    const double *value = plan->options.value;
+    const double kept = process->config.type == PROCESS_VE ? 1.0 : 1.0 - beta_of(plan, j);
+    const double size = 2.0 * kept * value[OPTION_SNR] * value[OPTION_SNR];
+    const double sigma = step->from.sigma;
+
+    step->to = step->from;
+    if ((enum corrector)value[OPTION_CORRECTOR] == CORRECTOR_ALD) {
+        const double c = size * sigma * sigma;
+
+        fill_move(step, plan, &(struct move){.x = 1.0, .score = c, .noise = sqrt(2.0 * c)});
+        return;
+    }
+    step->coefficient[LANGEVIN_SIZE] = size;
+    step->coefficient[SCORE_X] = process_score(process, step->from).x;
+    step->coefficient[SCORE_OUTPUT] = process_score(process, step->from).o;
+}
+
+/* --- plan ------------------------------------------------------------------------------------- */
+
+static bool check_sampling_eps(const struct plan *plan, struct error *error)
+{
+    const struct process *process = plan->process;
+    const double eps = plan->options.value[OPTION_SAMPLING_EPS];
+    const double half = process_t_max(process) / 2.0;
+    const bool is_table = process->config.type == PROCESS_TABLE;
+    const double least = is_table ? 1.0 / (double)process->config.schedule.timesteps : 0.0;
+
+    if (eps < half && (is_table ? eps >= least * (1.0 - 1e-12) : eps > 0.0))
+        return true;
+    return error_set(error, ERROR_INVALID, "sampling_eps must be %s %g and below %g, got %g",
+                     is_table ? "at least" : "above", least, half, eps);
+}
+
+/* Euler-Maruyama steps of a continuous process need no discrete form of it. */
+static bool needs_betas(const struct plan *plan, const struct sde_step *parts)
+{
+    return is_vp_like(plan->process) &&
+           (parts->corrections > 0 || parts->predictor != PREDICTOR_EULER_MARUYAMA);
+}
+
+static bool check(const struct plan *plan, const struct sde_step *parts, struct error *error)
+{
+    const struct process_config *config = &plan->process->config;
+
+    if (plan->steps < 2)
+        return error_set(error, ERROR_INVALID, "%s needs at least 2 steps", plan->sampler->name);
+    if (parts->predicts && config->type == PROCESS_SUB_VP &&
+        parts->predictor != PREDICTOR_EULER_MARUYAMA)
+        return error_set(error, ERROR_INVALID,
+                         "predictor must be euler_maruyama: it is the only one of process sub_vp");
+    if (needs_betas(plan, parts) && !((double)plan->steps > config->beta_max))
+        return error_set(
+            error, ERROR_INVALID, "%s needs more steps than beta_max, %g, on process %s, got %zu",
+            plan->sampler->name, config->beta_max, plan->process->kind->name, plan->steps);
+    return check_sampling_eps(plan, error);
+}
+
+/* 1 - (1 - sampling_eps) may be 0. */
+static bool check_levels(const struct plan *plan, struct error *error)
+{
+    for (size_t i = 0; i < plan->step_count; i++)
+        if (!(plan->step[i].from.sigma > 0.0))
+            return error_set(error, ERROR_INVALID,
+                             "%s would ask the model at sigma 0, where there is no score",
+                             plan->sampler->name);
+    return true;
+}
+
+bool sde_plan(struct plan *plan, const struct sde_step *parts, struct error *error)
+{
+    const size_t each = parts->corrections + parts->predicts;
+
+    if (!check(plan, parts, error) || !steps_allocate(plan, plan->steps * each, error))
+        return false;
+    plan->start_scale = process_start_scale(plan->process);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const size_t j = i / each;
+        struct plan_step *step = &plan->step[i];
+
+        step_ask_at_time(step, plan->process, time_of(plan, j));
+        step->draws = true;
+        step->is_inner = i % each + 1 < each;
+        if (i % each < parts->corrections)
+            fill_correction(step, plan, j);
+        else
+            fill_prediction(step, plan, j, parts->predictor);
+    }
+    return check_levels(plan, error);
+}
+
+double sde_default(const struct process *process, enum sampler_option option)
+{
+    const double defaults[OPTION_COUNT] = {
+        [OPTION_PREDICTOR] = process->config.type == PROCESS_SUB_VP ? PREDICTOR_EULER_MARUYAMA
+                                                                    : PREDICTOR_REVERSE_DIFFUSION,
+        [OPTION_CORRECTOR] = process->network.is_points ? CORRECTOR_ALD : CORRECTOR_LANGEVIN,
+        [OPTION_SNR] = .16,
+        [OPTION_CORRECT_STEPS] = 1.0,
+        [OPTION_SAMPLING_EPS] = process_sampling_eps(process),
+    };
+
+    return defaults[option];
+}
+
+/* --- row -------------------------------------------------------------------------------------- */
+
+static double square_norm(const float *values, size_t dim)
+{
+    double sum = 0.0;
+
+    for (size_t i = 0; i < dim; i++)
+        sum += (double)values[i] * (double)values[i];
+    return sum;
+}
+
+static double square_score(const struct row *row, const double *c, const float *output, size_t dim)
+{
+    double sum = 0.0;
+
+    for (size_t i = 0; i < dim; i++) {
+        const double score = c[SCORE_X] * (double)row->x[i] + c[SCORE_OUTPUT] * (double)output[i];
+
+        sum += score * score;
+    }
+    return sum;
+}
+
+/* Norms are those of this row alone: a batch average, as the paper's code has it, would make a
+ * sample depend on its neighbours. */
+static void correct_by_norms(struct row *row, const struct plan *plan, const float *output)
+{
+    const double *c = plan->step[row->step].coefficient;
+    float *restrict x = row->x;
+    double size, by_x, by_output, by_noise;
+
+    rng_randn(&row->rng, row->noise, plan->dim);
+    size = c[LANGEVIN_SIZE] * square_norm(row->noise, plan->dim) /
+           square_score(row, c, output, plan->dim);
+    by_x = 1.0 + size * c[SCORE_X];
+    by_output = size * c[SCORE_OUTPUT];
+    by_noise = sqrt(2.0 * size);
+    for (size_t i = 0; i < plan->dim; i++)
+        x[i] = (float)(by_x * (double)x[i] + by_output * (double)output[i] +
+                       by_noise * (double)row->noise[i]);
+}
+
+enum advance sde_advance(struct row *row, const struct plan *plan, const float *output)
+{
+    if (plan->step[row->step].coefficient[LANGEVIN_SIZE] == 0.0)
+        return update_advance(row, plan, output);
+    correct_by_norms(row, plan, output);
+    return row_next(row, plan);
+}
