@@ -37,7 +37,8 @@ static bool choose_timesteps(struct plan *plan, struct error *error)
         return true;
     }
     if (plan->steps_asked)
-        return error_set(error, ERROR_INVALID, "timesteps stand in place of steps");
+        return error_set(error, ERROR_INVALID,
+                         "timesteps stand in place of steps: give one of the two");
     plan->steps = (size_t)plan->options.value[OPTION_TIMESTEPS];
     return check_list(plan->options.list[OPTION_TIMESTEPS], plan->steps, limit, error);
 }

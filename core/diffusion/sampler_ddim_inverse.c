@@ -50,8 +50,7 @@ static bool fill_step(struct plan_step *step, const struct plan *plan, int times
                       struct error *error)
 {
     const struct schedule_config *config = &plan->process->config.schedule;
-    const long before = (long)timestep - (long)(config->timesteps / plan->steps);
-    const long below = before < (long)config->timesteps ? before : (long)config->timesteps - 1;
+    const long below = (long)timestep - (long)(config->timesteps / plan->steps);
     const struct level from = level_of_alpha_bar(level_below(plan, below));
 
     if (!is_of_paper(plan))
