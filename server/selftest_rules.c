@@ -226,15 +226,16 @@ enum { POINT_STEPS = 10 };
 static const double point[2] = {2.0, -1.0};
 
 /* The largest distance of a step of one row from m + factor (x - m), beside the size of x. */
-static bool step_error(struct selftest *selftest, struct selftest_run *run,
+static bool step_error(struct selftest *selftest, const struct selftest_run *point_run,
                        double (*factor)(size_t step), double numbers[3], struct error *error)
 {
     float frames[POINT_STEPS + 1][2][2], x[2];
+    struct selftest_run run = *point_run;
 
-    run->frames = &frames[0][0][0];
+    run.frames = &frames[0][0][0];
     memset(numbers, 0, 3 * sizeof *numbers);
     numbers[2] = 1e-6;
-    if (!selftest_sample(selftest, run, 1, x, NULL, error))
+    if (!selftest_sample(selftest, &run, 1, x, NULL, error))
         return false;
     for (size_t i = 0; i < POINT_STEPS; i++)
         for (size_t j = 0; j < 2; j++) {
@@ -259,20 +260,20 @@ static double root_factor(size_t step)
 
 static bool tutorial_point(struct selftest *selftest, double numbers[3], struct error *error)
 {
-    struct selftest_run run = {.model = "exact-point",
-                               .sampler = "ve_ddim",
-                               .steps = POINT_STEPS,
-                               .options = "sigma_q=10"};
+    const struct selftest_run run = {.model = "exact-point",
+                                     .sampler = "ve_ddim",
+                                     .steps = POINT_STEPS,
+                                     .options = "sigma_q=10"};
 
     return step_error(selftest, &run, root_factor, numbers, error);
 }
 
 static bool annulus_point(struct selftest *selftest, double numbers[3], struct error *error)
 {
-    struct selftest_run run = {.model = "exact-flow-annulus",
-                               .sampler = "flow_euler",
-                               .steps = POINT_STEPS,
-                               .options = ""};
+    const struct selftest_run run = {.model = "exact-flow-annulus",
+                                     .sampler = "flow_euler",
+                                     .steps = POINT_STEPS,
+                                     .options = ""};
 
     return step_error(selftest, &run, line_factor, numbers, error);
 }
@@ -294,6 +295,84 @@ static bool flow_in_one(struct selftest *selftest, double numbers[3], struct err
     return true;
 }
 
+/* --- D1: Langevin dynamics --- */
+
+/* Of one cloud, N((3,3), I), after 1000 steps; Euler's own is 1 / (1 - step / 4). */
+static bool langevin_variance(struct selftest *selftest, double numbers[3], struct error *error)
+{
+    const struct selftest_run run = {.model = LABELS,
+                                     .sampler = "langevin",
+                                     .steps = 1000,
+                                     .options = "sigma=0,step_size=0.05",
+                                     .has_label = true};
+    const size_t n = selftest_points(selftest, 1000);
+    struct sample sample;
+    const bool good = sample_take(selftest, &run, n, &sample, error);
+
+    if (good) {
+        const double deviation = selftest_sides(sample.x, n).deviation[0];
+
+        numbers[0] = deviation * deviation;
+    }
+    numbers[1] = 1.0;
+    numbers[2] = fmax(0.02, 3.0 / sqrt((double)n));
+    sample_finish(&sample);
+    return good;
+}
+
+/* The largest distance of a point from (3,3) or (-3,-3), whichever is near. */
+static bool greedy_distance(struct selftest *selftest, double numbers[3], struct error *error)
+{
+    enum { ROWS = 256 };
+    const struct selftest_run run = {
+        .model = TABLE, .sampler = "greedy", .steps = 2000, .options = "sigma=0,step_size=0.1"};
+    float x[2 * ROWS];
+
+    if (!selftest_sample(selftest, &run, ROWS, x, NULL, error))
+        return false;
+    memset(numbers, 0, 3 * sizeof *numbers);
+    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++)
+        numbers[0] = fmax(numbers[0], fabs(fabs((double)x[i]) - 3.0));
+    numbers[2] = 1e-3;
+    return true;
+}
+
+/* --- E1, E3 --- */
+
+/* ald alone does not reach the data: wide of both clouds. */
+static bool corrector_share(struct selftest *selftest, double numbers[3], struct error *error)
+{
+    const struct selftest_run run = {
+        .model = "exact-ve", .sampler = "corrector_only", .steps = 100, .options = "corrector=ald"};
+    const size_t n = selftest_points(selftest, 100);
+    struct sample sample;
+    const bool good = sample_take(selftest, &run, n, &sample, error);
+
+    if (good)
+        numbers[0] = selftest_sides(sample.x, n).share;
+    numbers[1] = 0.440;
+    numbers[2] = selftest_share_tolerance(numbers[1], n);
+    sample_finish(&sample);
+    return good;
+}
+
+static bool mean_nfe(struct selftest *selftest, double numbers[3], struct error *error)
+{
+    const struct selftest_run run = {
+        .model = "exact-vp", .sampler = "pf_ode", .options = "method=rk45"};
+    enum { ROWS = 200 };
+    struct sample sample;
+    const bool good = sample_take(selftest, &run, ROWS, &sample, error);
+
+    memset(numbers, 0, 3 * sizeof *numbers);
+    for (size_t i = 0; good && i < ROWS; i++)
+        numbers[0] += (double)sample.nfe[i] / ROWS;
+    numbers[1] = 64.3;
+    numbers[2] = 0.25 * numbers[1];
+    sample_finish(&sample);
+    return good;
+}
+
 /* --- rows of the table, each run where its sampler is built --- */
 
 struct rule {
@@ -313,6 +392,10 @@ static const struct rule rules[] = {
     {"C1", "ve_ddim to a point: error of a step", "ve_ddim", tutorial_point},
     {"C3", "flow from an annulus to a point: error of a step", "flow_euler", annulus_point},
     {"C3", "flow_euler in one step: distance from the mean", "flow_euler", flow_in_one},
+    {"D1", "langevin, step_size .05, on one cloud: variance", "langevin", langevin_variance},
+    {"D1", "greedy: largest distance from the modes", "greedy", greedy_distance},
+    {"E1", "corrector_only on exact-ve, 100 steps: share", "corrector_only", corrector_share},
+    {"E3", "pf_ode on exact-vp, rk45: mean evaluations", "pf_ode", mean_nfe},
     {"H1", "class + at guidance 1: share in its mode", "ddim", guided_share},
 };
 
