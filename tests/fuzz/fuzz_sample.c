@@ -35,9 +35,9 @@ static void try_text(struct sample_try *try, const char *accept, const char *bod
 
     if (answer == NULL)
         check_problem(&try->problem);
-    else if (answer->status != 200)
+    else if (answer->status != 200 && answer->status != 422) /* found in decoding, on a worker */
         abort();
-    else if (strcmp(answer->media_type, "application/json") == 0)
+    else if (strstr(answer->media_type, "json") != NULL)
         check_json(&answer->body);
 }
 
