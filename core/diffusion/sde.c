@@ -149,20 +149,6 @@ static void fill_correction(struct plan_step *step, const struct plan *plan, siz
 
 /* --- plan ------------------------------------------------------------------------------------- */
 
-static bool check_sampling_eps(const struct plan *plan, struct error *error)
-{
-    const struct process *process = plan->process;
-    const double eps = plan->options.value[OPTION_SAMPLING_EPS];
-    const double half = process_t_max(process) / 2.0;
-    const bool is_table = process->config.type == PROCESS_TABLE;
-    const double least = is_table ? 1.0 / (double)process->config.schedule.timesteps : 0.0;
-
-    if (eps < half && (is_table ? eps >= least * (1.0 - 1e-12) : eps > 0.0))
-        return true;
-    return error_set(error, ERROR_INVALID, "sampling_eps must be %s %g and below %g, got %g",
-                     is_table ? "at least" : "above", least, half, eps);
-}
-
 /* Euler-Maruyama steps of a continuous process need no discrete form of it. */
 static bool needs_betas(const struct plan *plan, const struct sde_step *parts)
 {
@@ -184,7 +170,7 @@ static bool check(const struct plan *plan, const struct sde_step *parts, struct 
         return error_set(
             error, ERROR_INVALID, "%s needs more steps than beta_max, %g, on process %s, got %zu",
             plan->sampler->name, config->beta_max, plan->process->kind->name, plan->steps);
-    return check_sampling_eps(plan, error);
+    return plan_check_sampling_eps(plan, error);
 }
 
 /* 1 - (1 - sampling_eps) may be 0. */
