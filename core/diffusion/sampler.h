@@ -181,7 +181,10 @@ struct sampler {
     X(reverse_diffusion)                                                                           \
     X(ancestral_sde)                                                                               \
     X(predictor_corrector)                                                                         \
-    X(corrector_only)
+    X(corrector_only)                                                                              \
+    X(langevin)                                                                                    \
+    X(greedy)                                                                                      \
+    X(annealed_langevin)
 
 /* Samplers that go from data to noise. Plans are made of them as of any other, but nobody who wants
  * samples is offered one: sampler_find and sampler_at know SAMPLERS alone. */

@@ -128,6 +128,15 @@ bool steps_check_epsilon(const struct plan *plan, struct error *error)
     return check_head(plan, prediction_has_epsilon, "the noise", error);
 }
 
+bool plan_check_sigma(const struct plan *plan, double sigma, struct error *error)
+{
+    if (process_allows_sigma(plan->process, sigma))
+        return true;
+    return error_set(error, ERROR_INVALID,
+                     "%s would ask the model at sigma %g, outside the range of its noise",
+                     plan->sampler->name, sigma);
+}
+
 void plan_warn_of_one_step(struct plan *plan)
 {
     if (plan->steps == 1 && (enum spacing)plan->options.value[OPTION_SPACING] != SPACING_TRAILING)
@@ -161,14 +170,19 @@ void steps_begin(struct row *row, const struct plan *plan)
     row_ask(row, plan);
 }
 
-enum advance row_next(struct row *row, const struct plan *plan)
+enum advance row_repeat(struct row *row, const struct plan *plan)
 {
     row->evaluations++;
-    row->step++;
     if (!math_all_finite(row->x, plan->dim))
         return ADVANCE_FAILED;
     if (row->step == plan->step_count)
         return ADVANCE_DONE;
     row_ask(row, plan);
     return ADVANCE_EVALUATE;
+}
+
+enum advance row_next(struct row *row, const struct plan *plan)
+{
+    row->step++;
+    return row_repeat(row, plan);
 }

@@ -43,6 +43,9 @@ double plan_alpha_bar(const struct plan *plan, long index);
 MUST_CHECK bool steps_check_x0(const struct plan *plan, struct error *error);
 MUST_CHECK bool steps_check_epsilon(const struct plan *plan, struct error *error);
 
+/* INVALID where a plan in VE coordinates would ask outside the range of the process's noise. */
+MUST_CHECK bool plan_check_sigma(const struct plan *plan, double sigma, struct error *error);
+
 /* Of diffusers' grids for one step, all but trailing hold the last timestep alone. */
 void plan_warn_of_one_step(struct plan *plan);
 
@@ -58,5 +61,8 @@ void row_ask(struct row *row, const struct plan *plan);
 /* The end of an advance: one evaluation more was made; the next step is asked, or the row is done
  * or, when x is no longer finite, has failed. */
 enum advance row_next(struct row *row, const struct plan *plan);
+
+/* The same, but the step in progress is asked once more. */
+enum advance row_repeat(struct row *row, const struct plan *plan);
 
 #endif

@@ -14,15 +14,6 @@ double ve_tutorial_default(const struct process *process, enum sampler_option op
     return isfinite(largest) ? largest : (double)NAN;
 }
 
-static bool check_sigma(const struct plan *plan, double sigma, struct error *error)
-{
-    if (process_allows_sigma(plan->process, sigma))
-        return true;
-    return error_set(error, ERROR_INVALID,
-                     "%s would ask the model at sigma %g, outside the range of its noise",
-                     plan->sampler->name, sigma);
-}
-
 static bool check_sigma_q(const struct plan *plan, double sigma_q, struct error *error)
 {
     const struct process *process = plan->process;
@@ -34,8 +25,8 @@ static bool check_sigma_q(const struct plan *plan, double sigma_q, struct error 
     if (process->config.type == PROCESS_VE_LINEAR && sigma_q != process->config.sigma_q)
         return error_set(error, ERROR_INVALID, "sigma_q of this model is %g and cannot be changed",
                          process->config.sigma_q);
-    return check_sigma(plan, sigma_q, error) &&
-           check_sigma(plan, sigma_q * sqrt(1.0 / (double)plan->steps), error);
+    return plan_check_sigma(plan, sigma_q, error) &&
+           plan_check_sigma(plan, sigma_q * sqrt(1.0 / (double)plan->steps), error);
 }
 
 /* x' = x + share (x_0 - x) + deviation z; of x_0, `conversion` is that of input_scale * x. */
