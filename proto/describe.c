@@ -244,6 +244,16 @@ void describe_model(const struct sample_context *context, const struct model *mo
     buffer_text(out, "\n");
 }
 
+static void list_models(const struct sample_context *context, bool points, struct buffer *out)
+{
+    const struct catalog *catalog = context->catalog;
+
+    for (size_t i = 0; i < catalog->count; i++)
+        if (catalog->models[i]->shape.is_points == points)
+            model_json(context, catalog->models[i], out);
+}
+
+/* Pictures come first: what a newcomer looks for. */
 void describe_models(const struct sample_context *context, struct buffer *out)
 {
     const struct catalog *catalog = context->catalog;
@@ -256,8 +266,8 @@ void describe_models(const struct sample_context *context, struct buffer *out)
         json_null(out);
     json_key(out, "models");
     json_open(out, '[');
-    for (size_t i = 0; i < catalog->count; i++)
-        model_json(context, catalog->models[i], out);
+    list_models(context, false, out);
+    list_models(context, true, out);
     json_close(out, ']');
     json_close(out, '}');
     buffer_text(out, "\n");

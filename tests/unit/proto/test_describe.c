@@ -191,6 +191,27 @@ static void the_list_names_the_default(void **state)
     cJSON_Delete(json);
 }
 
+static void pictures_are_listed_before_points(void **state)
+{
+    struct buffer out = {0};
+    const cJSON *model;
+    bool points = false;
+    cJSON *json;
+
+    (void)state;
+    describe_models(&try.context, &out);
+    json = parsed(&out);
+    cJSON_ArrayForEach(model, cJSON_GetObjectItemCaseSensitive(json, "models"))
+    {
+        const cJSON *shape = cJSON_GetObjectItemCaseSensitive(model, "shape");
+
+        assert_true(!points || cJSON_GetArraySize(shape) == 1);
+        points = cJSON_GetArraySize(shape) == 1;
+    }
+    assert_true(points);
+    cJSON_Delete(json);
+}
+
 static void the_version_names_backend_and_encoder(void **state)
 {
     struct buffer out = {0};
@@ -267,6 +288,7 @@ int main(void)
         cmocka_unit_test(a_schedule_is_told_in_exact_numbers),
         cmocka_unit_test(a_schedule_that_ends_short_of_the_prior_has_a_warning),
         cmocka_unit_test(the_list_names_the_default),
+        cmocka_unit_test(pictures_are_listed_before_points),
         cmocka_unit_test(the_version_names_backend_and_encoder),
         cmocka_unit_test(the_contract_is_printed_from_the_tables),
     };
