@@ -324,8 +324,10 @@ static bool langevin_variance(struct selftest *selftest, double numbers[3], stru
 static bool greedy_distance(struct selftest *selftest, double numbers[3], struct error *error)
 {
     enum { ROWS = 256 };
-    const struct selftest_run run = {
-        .model = TABLE, .sampler = "greedy", .steps = 2000, .options = "sigma=0,step_size=0.1"};
+    const struct selftest_run run = {.model = "exact-vp",
+                                     .sampler = "greedy",
+                                     .steps = 2000,
+                                     .options = "sigma=0,step_size=0.1"};
     float x[2 * ROWS];
 
     if (!selftest_sample(selftest, &run, ROWS, x, NULL, error))
