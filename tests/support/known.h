@@ -19,7 +19,7 @@ struct known_run {
     struct known_option options[KNOWN_OPTIONS_MAX];
     size_t option_count;
     double strength; /* of a picture to begin with; 0: there is none */
-    bool is_exact; /* it may ask about any level, 0 too: known_answer can say */
+    bool is_exact;   /* it may ask about any level, 0 too: known_answer can say */
 };
 
 /* Linear betas, T = 1000, nothing clipped. */
