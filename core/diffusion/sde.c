@@ -1,6 +1,5 @@
 #include "core/diffusion/sde.h"
 
-#include "core/base/math.h"
 #include "core/diffusion/update.h"
 
 #include <math.h>
