@@ -12,7 +12,7 @@
 #include "proto/problem.h"
 
 /* Of POST /sample, base64 pictures included; what is beside them has a limit of its own. */
-#define SAMPLE_BODY_MAX (16 * 1024 * 1024)
+#define SAMPLE_BODY_MAX 16777216 /* 16 MiB */
 
 struct sample_limits {
     size_t image_n, point_n; /* rows of one request */
