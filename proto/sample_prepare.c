@@ -18,7 +18,7 @@ static uint8_t *decode_picture(struct sample_given *given, const char *field,
     const char *text = cJSON_GetObjectItemCaseSensitive(given->body, field)->valuestring;
     const size_t length = strlen(text), bytes = want->width * want->height * want->channels;
     unsigned char *file = malloc(base64_room(length) + 1);
-    uint8_t *pixels = malloc(bytes);
+    uint8_t *pixels = calloc(bytes, 1);
     struct error error = {0};
     char pointer[32];
     size_t size;

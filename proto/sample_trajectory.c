@@ -6,6 +6,7 @@
 #include "proto/json_write.h"
 #include "proto/npy.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct sheet sheet_for(const struct model *model, size_t n, size_t frames)
     const size_t fitting = width <= SIDE_MAX ? SIDE_MAX / width : 1;
     const size_t columns = frames < fitting ? frames : fitting;
 
+    assert(columns > 0);
     return (struct sheet){width, height, columns, KINDS * ((frames + columns - 1) / columns)};
 }
 

@@ -229,8 +229,9 @@ static const double point[2] = {2.0, -1.0};
 static bool step_error(struct selftest *selftest, const struct selftest_run *point_run,
                        double (*factor)(size_t step), double numbers[3], struct error *error)
 {
-    float frames[POINT_STEPS + 1][2][2], x[2];
+    static float frames[POINT_STEPS + 1][2][2]; /* one selftest runs in a process */
     struct selftest_run run = *point_run;
+    float x[2];
 
     run.frames = &frames[0][0][0];
     memset(numbers, 0, 3 * sizeof *numbers);

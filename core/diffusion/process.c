@@ -2,6 +2,7 @@
 #include "core/base/math.h"
 #include "core/diffusion/sigmas.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -430,6 +431,7 @@ static bool make_curve(struct process *process, struct error *error)
     if (value == NULL)
         return error_set(error, ERROR_NO_MEMORY, "no memory for %zu timesteps", count);
     slope = value + count + 1;
+    assert(count > 0);
     value[0] = 0.0;
     for (size_t i = 1; i <= count; i++)
         value[i] = math_log(schedule->alpha_bar[i - 1]);

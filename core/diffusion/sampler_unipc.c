@@ -100,7 +100,7 @@ static size_t difference_weights(const struct multistep_span *span, size_t order
 static void fill_corrector(struct plan_step *step, const struct multistep_span *span, size_t order)
 {
     const double factor = -span->to.alpha * math_expm1(-span->h);
-    double node[MULTISTEP_ORDER_MAX], weight[MULTISTEP_ORDER_MAX];
+    double node[MULTISTEP_ORDER_MAX] = {0}, weight[MULTISTEP_ORDER_MAX] = {0};
     const size_t count = difference_weights(span, order, true, node, weight);
     double *c = step->coefficient, *past = c + UNIPC_PAST_1;
 
@@ -121,7 +121,7 @@ static void fill_corrector(struct plan_step *step, const struct multistep_span *
 static void fill_predictor(struct plan_step *step, const struct multistep_span *span, size_t order)
 {
     const double factor = -span->to.alpha * math_expm1(-span->h);
-    double node[MULTISTEP_ORDER_MAX], weight[MULTISTEP_ORDER_MAX];
+    double node[MULTISTEP_ORDER_MAX] = {0}, weight[MULTISTEP_ORDER_MAX] = {0};
     const size_t count = difference_weights(span, order, false, node, weight);
     double *c = step->coefficient;
 

@@ -77,6 +77,7 @@ bool picture_make(size_t width, size_t height, size_t channels, struct picture *
     if (width > SIDE_MAX || height > SIDE_MAX)
         return error_set(error, ERROR_INVALID, "a picture of %zux%zu is above %d a side", width,
                          height, SIDE_MAX);
+    assert(width > 0 && height > 0 && channels > 0);
     picture->pixels = calloc(height, width * channels);
     if (picture->pixels == NULL)
         return error_set(error, ERROR_NO_MEMORY, "no memory for a picture of %zux%zu", width,

@@ -126,8 +126,8 @@ static void a_sigma_has_the_time_at_which_it_is_reached(void **state)
 
         begin(&process, (enum process_type)type);
         assert_true(process_has_sigma(&process));
-        for (double part = .01; part < 1.0; part += .07) {
-            const double t = part * process_t_max(&process);
+        for (int i = 0; i < 15; i++) {
+            const double t = (.01 + .07 * i) * process_t_max(&process);
             const struct level level = process_level(&process, t);
             const double sigma = level.sigma / level.alpha;
 
@@ -291,7 +291,8 @@ static void a_consistency_models_output_says_x0_and_noise(void **state)
 
     (void)state;
     begin(&process, PROCESS_CM);
-    for (double sigma = .01; sigma < 81.0; sigma *= 2.0) {
+    for (int i = 0; i < 13; i++) {
+        const double sigma = ldexp(.01, i);
         const double scale = 1.0 / sqrt(sigma * sigma + .25);
         const struct level level = {scale, scale * sigma};
         const struct conversion by = process_conversion(&process, level);

@@ -171,8 +171,10 @@ static void a_fault_in_starts_points_at_its_entry(void **state)
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct answer *answer = sample_try_answer(&try, CASES[i][0], NULL);
 
-        if (answer == NULL)
+        if (answer == NULL) {
             fail_msg("%s: %s", CASES[i][0], try.problem.faults[0].detail);
+            return;
+        }
         assert_int_equal(answer->status, 422);
         buffer_append(&answer->body, "", 1);
         if (strstr((const char *)answer->body.data, CASES[i][1]) == NULL ||
