@@ -255,7 +255,8 @@ static uint64_t predicted_bytes(const struct sample_fields *fields, const struct
     const uint64_t frames = frame_count(fields, plan);
     const uint64_t numbers =
         times(times(fields->n, fields->model->shape.dim), plus(1, times(2, frames)));
-    const uint64_t plots = fields->model->shape.is_points ? times(frames, PLOT_BYTES) : 0;
+    const bool drawn = fields->format == FORMAT_PNG || fields->format == FORMAT_APNG;
+    const uint64_t plots = fields->model->shape.is_points && drawn ? times(frames, PLOT_BYTES) : 0;
     /* Seed, class, digest and names around the numbers; of a point, seed and class alone. */
     const uint64_t row = fields->model->shape.is_points && fields->classes == NULL ? 32 : 256;
 

@@ -2,6 +2,7 @@
 
 #include "core/diffusion/update.h"
 
+#include <assert.h>
 #include <math.h>
 
 /* plan_step.coefficient behind update's, of a corrector whose step size depends on the output:
@@ -190,6 +191,7 @@ bool sde_plan(struct plan *plan, const struct sde_step *parts, struct error *err
     if (!check(plan, parts, error) || !steps_allocate(plan, plan->steps * each, error))
         return false;
     plan->start_scale = process_start_scale(plan->process);
+    assert(each > 0);
     for (size_t i = 0; i < plan->step_count; i++) {
         const size_t j = i / each;
         struct plan_step *step = &plan->step[i];
