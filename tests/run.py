@@ -15,7 +15,8 @@ import time
 LIMIT_SECONDS = 1200
 
 # What cannot be had is told by NULL, in a sanitized build too: there are tests of that.
-os.environ.setdefault("ASAN_OPTIONS", "allocator_may_return_null=1")
+for options in ("ASAN_OPTIONS", "TSAN_OPTIONS"):
+    os.environ.setdefault(options, "allocator_may_return_null=1")
 
 # --few-golden, for builds that are ten times slower: every code path, without what only takes long.
 FEW_GOLDEN = ["rng", "schedulers", "unet/class-heads", "unet/fourier-skip", "unet/legacy-ddpm",

@@ -23,7 +23,8 @@ BINARY = os.environ.get("DENOISED_BINARY", str(ROOT / "build" / "release" / "den
 # folder, build/address-undefined or build/thread.
 SANITIZED = "DENOISED_SAN" in os.environ or any(
     name in pathlib.Path(BINARY).resolve().parent.name for name in ("address", "thread"))
-PATIENCE = float(os.environ.get("DENOISED_TEST_PATIENCE", "30"))  # seconds, for any one wait
+# Seconds, for any one wait.
+PATIENCE = float(os.environ.get("DENOISED_TEST_PATIENCE", "120" if SANITIZED else "30"))
 
 MIXTURE = {
     "_class_name": "GaussianMixture",
