@@ -133,7 +133,7 @@ static void check_mode(const struct mode *mode, double centre, double deviation)
 {
     const double mean = mode->sum / mode->count;
     const double width = sqrt(mode->square / mode->count - mean * mean);
-    const double standard_error = width / sqrt(mode->count);
+    const double standard_error = (deviation > 0.0 ? deviation : width) / sqrt(mode->count);
 
     if (!(fabs(mean - centre) < .01 + 3.0 * standard_error))
         fail_msg("a centre at %.3f instead of %.3f", mean, centre);
@@ -143,12 +143,15 @@ static void check_mode(const struct mode *mode, double centre, double deviation)
 
 void known_shares(const struct known_shares *known)
 {
-    const struct process_config config = known_config_of(known->process, HEAD_EPSILON);
+    struct process_config config = known_config_of(known->process, HEAD_EPSILON);
     const double n = (double)known->samples, p = known->share;
     struct mode modes[2] = {{0.0, 0.0, 0.0}, {0.0, 0.0, 0.0}};
     struct process process;
-    struct plan *plan = known_plan(&known->run, &config, &process);
+    struct plan *plan;
 
+    if (known->timesteps > 0)
+        config.schedule.timesteps = known->timesteps;
+    plan = known_plan(&known->run, &config, &process);
     sample(plan, known->samples, modes);
     if (!(fabs(modes[0].count / (2.0 * n) - p) < 3.0 * sqrt(p * (1.0 - p) / n) + .002))
         fail_msg("a share of %.4f instead of %.4f", modes[0].count / (2.0 * n), p);

@@ -48,6 +48,7 @@ void known_ends(const struct known_run *run, const struct process_config *config
 struct known_shares {
     struct known_run run;
     enum process_type process; /* a table unless said; head epsilon */
+    size_t timesteps;          /* of the table; 0: 1000 */
     size_t samples;
     double share;        /* of samples with x + y above 0 */
     double centre[2];    /* of those, and of the others: mean of both coordinates */
