@@ -29,8 +29,13 @@ FLAGS  := -std=c11 -D_GNU_SOURCE -I. -isystem /usr/include/x86_64-linux-gnu/open
 LINK   := -pthread -L$(BLAS) -Wl,-rpath,$(BLAS) $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 LDLIBS := -lmicrohttpd -luv -lcjson -lopenblas -lnettle -lpng -lz -lm
 
-# Compiled twice, for the baseline and with FMA instructions: one source, the same bits.
-TWICE := core/nn/gemm_portable.c core/nn/pointwise.c core/base/rng_normal.c
+# Compiled more than once, for the baseline and for CPUs that can do more: one source, the same bits.
+NATIVE        := $(wildcard core/nn/native_*.c) core/nn/panel_product.c core/nn/pointwise.c
+ALSO_fma      := core/nn/gemm_portable.c core/base/rng_normal.c
+FLAGS_fma     := -mavx2 -mfma -DFMA_BUILD
+FLAGS_avx2    := -mavx2 -mfma -DAVX2_BUILD
+FLAGS_avx512  := -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512 -DAVX512_BUILD
+BUILDS        := fma avx2 avx512
 WEB   := $(wildcard clients/web/*.html clients/web/*.js clients/web/*.css)
 
 # Unit tests count allocations (tests/support/allocations.h).
@@ -57,7 +62,7 @@ denoised: $(BUILD)/denoised
 $(BUILD)/denoised: $(BUILD)/server/main.o $(LIB)
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LINK) $(LDLIBS)
-$(LIB): $(call OBJ,$(SOURCES)) $(patsubst %.c,$(BUILD)/%.fma.o,$(TWICE)) $(BUILD)/web.o
+$(LIB): $(call OBJ,$(SOURCES)) $(foreach b,$(BUILDS),$(patsubst %.c,$(BUILD)/%.$b.o,$(NATIVE) $(ALSO_$b))) $(BUILD)/web.o
 $(SUPPORT): $(call OBJ,$(wildcard tests/support/*.c))
 $(LIB) $(SUPPORT):
 	$(call say,AR,$@)
@@ -75,10 +80,13 @@ $(BUILD)/golden $(BUILD)/bench $(BUILD)/forward:
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LINK) $(LDLIBS)
 $(BUILD)/core/nn/%.o $(BUILD)/core/diffusion/%.o: OPTIMISE := -O3
-$(BUILD)/%.fma.o: %.c
-	$(call say,CC,'$< (FMA)')
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(FLAGS) $(CFLAGS) -O3 $(SANITIZE) -mavx2 -mfma -DFMA_BUILD -c -o $@ $<
+define also
+$$(BUILD)/%.$1.o: %.c
+	$$(call say,CC,'$$< ($1)')
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(FLAGS) $$(CFLAGS) -O3 $$(SANITIZE) $$(FLAGS_$1) -c -o $$@ $$<
+endef
+$(foreach b,$(BUILDS),$(eval $(call also,$b)))
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)

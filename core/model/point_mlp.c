@@ -252,10 +252,10 @@ static void run_layer(const struct point_mlp *mlp, const struct layer *layer, co
                               .out = out,
                               .in_ld = layer->shape.in,
                               .out_ld = layer->shape.out,
-                              .divisor = 1.0f};
-    size_t parts = linear->parts(&layer->shape);
-    for (size_t part = 0; part < parts; part++)
-        linear->run(mlp->kernels, &layer->shape, &call, part);
+                              .divisor = 1.0f,
+                              .samples = 1};
+    struct parts parts = {0, linear->parts(&layer->shape)};
+    linear->run(mlp->kernels, &layer->shape, &call, parts);
 }
 
 static void run_tile(void *context, size_t item, unsigned worker)

@@ -1,6 +1,7 @@
 #include "core/model/tensor_list.h"
 
 #include "core/base/array.h"
+#include "core/model/attention_merge.h"
 #include "core/model/folder.h"
 
 #include <stdio.h>
@@ -53,7 +54,7 @@ static size_t add_matrix(struct tensor_list *list, struct packed_matrix matrix, 
 
 size_t tensor_list_conv(struct tensor_list *list, const struct conv_shape *shape)
 {
-    struct packed_matrix matrix = {.is_conv = true,
+    struct packed_matrix matrix = {.kind = MATRIX_CONV,
                                    .shape.conv = *shape,
                                    .floats = shape->in_channels * shape->out_channels * 9};
     return add_matrix(list, matrix, list->kernels->conv->weight_floats(shape));
@@ -61,7 +62,21 @@ size_t tensor_list_conv(struct tensor_list *list, const struct conv_shape *shape
 
 size_t tensor_list_linear(struct tensor_list *list, const struct linear_shape *shape)
 {
-    struct packed_matrix matrix = {.shape.linear = *shape, .floats = shape->in * shape->out};
+    struct packed_matrix matrix = {
+        .kind = MATRIX_LINEAR, .shape.linear = *shape, .floats = shape->in * shape->out};
+    return add_matrix(list, matrix, list->kernels->linear->weight_floats(shape));
+}
+
+size_t tensor_list_attention(struct tensor_list *list, const struct linear_shape *shape,
+                             double scale, size_t bias, size_t out_bias)
+{
+    struct packed_matrix matrix = {.kind = MATRIX_ATTENTION,
+                                   .shape.linear = *shape,
+                                   .floats =
+                                       attention_stored_floats(shape->in) + shape->in * shape->out,
+                                   .scale = scale,
+                                   .bias = bias,
+                                   .out_bias = out_bias};
     return add_matrix(list, matrix, list->kernels->linear->weight_floats(shape));
 }
 
@@ -145,19 +160,52 @@ static bool load_matrix(const struct tensor_list *list, size_t index, struct fol
     return true;
 }
 
+static void prepare_conv(const struct tensor_list *list, const struct packed_matrix *matrix,
+                         float *stored, float *packed)
+{
+    list->kernels->conv->prepare(list->kernels, &matrix->shape.conv, stored,
+                                 packed + matrix->offset);
+}
+
+static void prepare_linear(const struct tensor_list *list, const struct packed_matrix *matrix,
+                           float *stored, float *packed)
+{
+    list->kernels->linear->prepare(list->kernels, &matrix->shape.linear, stored,
+                                   packed + matrix->offset);
+}
+
+/* The merged matrix has its room behind what is stored. */
+static void prepare_attention(const struct tensor_list *list, const struct packed_matrix *matrix,
+                              float *stored, float *packed)
+{
+    size_t channels = matrix->shape.linear.in;
+    const struct attention_merged merged = {.matrix = stored + attention_stored_floats(channels),
+                                            .bias = packed + matrix->bias,
+                                            .out_bias = packed + matrix->out_bias};
+    attention_merge(stored, channels, matrix->scale, &merged);
+    prepare_linear(list, matrix, merged.matrix, packed);
+}
+
+static void (*const PREPARE[])(const struct tensor_list *list, const struct packed_matrix *matrix,
+                               float *stored, float *packed) = {
+    [MATRIX_CONV] = prepare_conv,
+    [MATRIX_LINEAR] = prepare_linear,
+    [MATRIX_ATTENTION] = prepare_attention,
+};
+
+void tensor_list_prepare(const struct tensor_list *list, size_t matrix, float *stored,
+                         float *packed)
+{
+    PREPARE[list->matrices[matrix].kind](list, &list->matrices[matrix], stored, packed);
+}
+
 static bool load_matrices(const struct tensor_list *list, struct folder *folder, float *packed,
                           float *stored, struct error *error)
 {
     for (size_t i = 0; i < list->matrix_count; i++) {
-        const struct packed_matrix *matrix = &list->matrices[i];
         if (!load_matrix(list, i, folder, stored, error))
             return false;
-        if (matrix->is_conv)
-            list->kernels->conv->prepare(list->kernels, &matrix->shape.conv, stored,
-                                         packed + matrix->offset);
-        else
-            list->kernels->linear->prepare(list->kernels, &matrix->shape.linear, stored,
-                                           packed + matrix->offset);
+        tensor_list_prepare(list, i, stored, packed);
     }
     return true;
 }

@@ -29,14 +29,19 @@ struct expected_tensor {
     size_t place;  /* floats from the start: of the stacked matrix, or of all packed weights */
 };
 
+enum matrix_kind { MATRIX_CONV, MATRIX_LINEAR, MATRIX_ATTENTION };
+
+/* An attention's is the linear layer that it is merged into (attention_merge.h). */
 struct packed_matrix {
-    bool is_conv;
+    enum matrix_kind kind;
     union {
         struct conv_shape conv;
         struct linear_shape linear;
     } shape;
-    size_t floats; /* as stored */
-    size_t offset; /* of the packed weights */
+    size_t floats;         /* as stored */
+    size_t offset;         /* of the packed weights */
+    double scale;          /* attention: of the scores */
+    size_t bias, out_bias; /* attention: offsets */
 };
 
 struct tensor_list {
@@ -57,11 +62,19 @@ void tensor_list_add(struct tensor_list *list, size_t offset, struct tensor_shap
 /* A matrix that tensors are stacked into; its index. */
 size_t tensor_list_conv(struct tensor_list *list, const struct conv_shape *shape);
 size_t tensor_list_linear(struct tensor_list *list, const struct linear_shape *shape);
+/* Of two outputs a channel. Stored are four matrices and four biases as rows (attention_merge.h);
+ * `bias` and `out_bias` are rooms for what they become. */
+size_t tensor_list_attention(struct tensor_list *list, const struct linear_shape *shape,
+                             double scale, size_t bias, size_t out_bias);
 /* The tensor PREFIX SUFFIX as its rows from `row` on. */
 void tensor_list_stack(struct tensor_list *list, size_t matrix, size_t row,
                        struct tensor_shape shape, const char *prefix, const char *suffix);
 /* Where the packed matrix begins. */
 size_t tensor_list_offset(const struct tensor_list *list, size_t matrix);
+
+/* Packs a matrix as it is stored, of `floats` floats, which are scratch afterwards. */
+void tensor_list_prepare(const struct tensor_list *list, size_t matrix, float *stored,
+                         float *packed);
 
 /* Checks that all are there and no others, then reads and packs them into `arena`, which it
  * makes. On failure the arena may hold memory: arena_finish frees it. */

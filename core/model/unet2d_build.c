@@ -124,12 +124,12 @@ static void skip_image(struct builder *b, const char *prefix, const struct map *
                        const struct map *below)
 {
     char name[TENSOR_NAME_MAX];
-    struct map normed = builder_map(b, in->height, in->width, in->channels);
     struct norm_options norm = {.groups = skip_groups(in->channels),
                                 .activation = ACTIVATION_SILU,
-                                .modulation = OPERAND_NONE};
+                                .modulation = OPERAND_NONE,
+                                .for_conv = true};
     snprintf(name, sizeof name, "%sskip_norm.", prefix);
-    builder_norm(b, name, in, &normed, &norm);
+    struct map normed = builder_norm(b, name, in, &norm);
     b->image = builder_map(b, in->height, in->width, b->config->out_channels);
     struct conv_options conv = {.stride = 1, .pad = 1, .residual = below};
     snprintf(name, sizeof name, "%sskip_conv.", prefix);
@@ -302,11 +302,11 @@ static void image_path(struct builder *b)
     b->image = (struct map){0};
     for (size_t i = 0; i < config->blocks; i++)
         x = up_block(b, i);
-    struct map normed = builder_map(b, x.height, x.width, x.channels);
     struct norm_options silu = {.groups = plain_groups(config, x.channels),
                                 .activation = ACTIVATION_SILU,
-                                .modulation = OPERAND_NONE};
-    builder_norm(b, "conv_norm_out.", &x, &normed, &silu);
+                                .modulation = OPERAND_NONE,
+                                .for_conv = true};
+    struct map normed = builder_norm(b, "conv_norm_out.", &x, &silu);
     struct map out = builder_map(b, x.height, x.width, config->out_channels);
     if (b->image.channels > 0)
         same.residual = &b->image;

@@ -1,6 +1,9 @@
 #include "core/model/unet2d_parts.h"
 
+#include "core/model/attention_merge.h"
+
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 
 /* An operation without any operand but these two. */
@@ -11,7 +14,8 @@ static struct op op_of(const struct op_kind *kind, struct operand in, struct ope
                        .out = out,
                        .residual = OPERAND_NONE,
                        .vector = OPERAND_NONE,
-                       .scratch = OPERAND_NONE,
+                       .scale_shift = OPERAND_NONE,
+                       .keys = OPERAND_NONE,
                        .weights = NETWORK_NONE,
                        .bias = NETWORK_NONE,
                        .divisor = 1.0f};
@@ -32,7 +36,8 @@ struct map builder_map(struct builder *b, size_t height, size_t width, size_t ch
     return (struct map){.at = network_buffer(b->network, height * width, channels),
                         .height = height,
                         .width = width,
-                        .channels = channels};
+                        .channels = channels,
+                        .scale_shift = OPERAND_NONE};
 }
 
 void builder_image_in(struct builder *b, const struct map *out)
@@ -249,6 +254,8 @@ static struct op conv_op(struct builder *b, const char *prefix, const struct map
                          const struct map *out, const struct conv_options *options)
 {
     struct op op = op_of(&op_conv, in->at, out->at);
+    op.scale_shift = in->scale_shift;
+    op.activation = in->activation;
     op.shape.conv = (struct conv_shape){.in_height = in->height,
                                         .in_width = in->width,
                                         .in_channels = in->channels,
@@ -275,8 +282,25 @@ void builder_conv(struct builder *b, const char *prefix, const struct map *in,
     network_add(b->network, &op);
 }
 
-void builder_norm(struct builder *b, const char *prefix, const struct map *in,
-                  const struct map *out, const struct norm_options *options)
+static struct map normed_map(struct builder *b, const struct map *in, const struct op *norm,
+                             bool for_conv)
+{
+    struct map out = *in;
+    if (for_conv && b->network->kernels->conv_reads_normed) {
+        out.scale_shift = norm->scale_shift;
+        out.activation = norm->shape.norm.activation;
+        return out;
+    }
+    out = builder_map(b, in->height, in->width, in->channels);
+    struct op op = *norm;
+    op.kind = &op_norm_apply;
+    op.out = out.at;
+    network_add(b->network, &op);
+    return out;
+}
+
+struct map builder_norm(struct builder *b, const char *prefix, const struct map *in,
+                        const struct norm_options *options)
 {
     const struct groups *groups = &options->groups;
     if (groups->count == 0 || in->channels % groups->count != 0) {
@@ -284,7 +308,7 @@ void builder_norm(struct builder *b, const char *prefix, const struct map *in,
                     !error_set(b->error, ERROR_BAD_MODEL,
                                "%s: %s %zu does not divide the %zu channels of %.*s", b->path,
                                groups->key, groups->count, in->channels, TENSOR_NAME_MAX, prefix);
-        return;
+        return *in;
     }
     struct op op = op_of(&op_norm_statistics, in->at, OPERAND_NONE);
     op.shape.norm = (struct norm_shape){.height = in->height,
@@ -293,14 +317,12 @@ void builder_norm(struct builder *b, const char *prefix, const struct map *in,
                                         .groups = groups->count,
                                         .epsilon = b->config->epsilon,
                                         .activation = options->activation};
-    op.scratch = vector_buffer(b, 2 * in->channels);
+    op.scale_shift = vector_buffer(b, 2 * in->channels);
     op.vector = options->modulation;
     op.weights = add_vector(b, prefix, "weight", in->channels);
     op.bias = add_vector(b, prefix, "bias", in->channels);
     network_add(b->network, &op);
-    op.kind = &op_norm_apply;
-    op.out = out->at;
-    network_add(b->network, &op);
+    return normed_map(b, in, &op, options->for_conv);
 }
 
 /* --- resnet ----------------------------------------------------------------------------------- */
@@ -347,14 +369,15 @@ static struct map first_half(struct builder *b, const struct resnet *resnet)
 {
     char name[TENSOR_NAME_MAX];
     const struct map *in = resnet->in, *out = resnet->out;
-    struct map from = builder_map(b, in->height, in->width, in->channels);
+    bool conv_enlarges = out->height > in->height && !resnet->options->filtered;
+    bool is_sampled = out->height != in->height && !conv_enlarges;
     struct norm_options norm = {.groups = resnet->options->in,
                                 .activation = b->config->activation,
-                                .modulation = OPERAND_NONE};
+                                .modulation = OPERAND_NONE,
+                                .for_conv = !is_sampled};
     snprintf(name, sizeof name, "%snorm1.", resnet->prefix);
-    builder_norm(b, name, in, &from, &norm);
-    bool conv_enlarges = out->height > in->height && !resnet->options->filtered;
-    if (out->height != in->height && !conv_enlarges)
+    struct map from = builder_norm(b, name, in, &norm);
+    if (is_sampled)
         from = sampled(b, resnet, &from);
     struct map hidden = builder_map(b, out->height, out->width, out->channels);
     struct conv_options conv = {.stride = 1, .pad = 1, .upsampled = conv_enlarges};
@@ -388,12 +411,12 @@ void builder_resnet(struct builder *b, const char *prefix, const struct map *in,
     char name[TENSOR_NAME_MAX];
     const struct resnet resnet = {prefix, in, out, options, time_part(b, prefix, out->channels)};
     struct map hidden = first_half(b, &resnet);
-    struct map normed = builder_map(b, out->height, out->width, out->channels);
     struct norm_options norm = {.groups = options->out,
                                 .activation = b->config->activation,
-                                .modulation = b->config->scale_shift ? resnet.time : OPERAND_NONE};
+                                .modulation = b->config->scale_shift ? resnet.time : OPERAND_NONE,
+                                .for_conv = true};
     snprintf(name, sizeof name, "%snorm2.", prefix);
-    builder_norm(b, name, &hidden, &normed, &norm);
+    struct map normed = builder_norm(b, name, &hidden, &norm);
     struct operand residual = shortcut(b, &resnet);
     struct conv_options conv = {.stride = 1, .pad = 1};
     snprintf(name, sizeof name, "%sconv2.", prefix);
@@ -406,12 +429,23 @@ void builder_resnet(struct builder *b, const char *prefix, const struct map *in,
 
 /* --- attention -------------------------------------------------------------------------------- */
 
+struct attention {
+    const char *prefix;
+    const struct map *normed, *in, *out;
+    size_t heads, head_dim;
+    float divisor;
+};
+
+static const char *const PROJECTION_WEIGHT[] = {"to_q.weight", "to_k.weight", "to_v.weight",
+                                                "to_out.0.weight"};
+static const char *const PROJECTION_BIAS[] = {"to_q.bias", "to_k.bias", "to_v.bias",
+                                              "to_out.0.bias"};
+
 /* q, k and v side by side, from one product. */
-static struct operand queries_keys_values(struct builder *b, const char *prefix,
-                                          const struct map *in, size_t inner)
+static struct operand queries_keys_values(struct builder *b, const struct attention *attention)
 {
-    static const char *const WEIGHT[] = {"to_q.weight", "to_k.weight", "to_v.weight"};
-    static const char *const BIAS[] = {"to_q.bias", "to_k.bias", "to_v.bias"};
+    const struct map *in = attention->normed;
+    size_t inner = attention->heads * attention->head_dim;
     struct op op = op_of(&op_linear, in->at, network_buffer(b->network, pixels(in), 3 * inner));
     op.shape.linear =
         (struct linear_shape){.rows = pixels(in), .in = in->channels, .out = 3 * inner};
@@ -419,36 +453,87 @@ static struct operand queries_keys_values(struct builder *b, const char *prefix,
     op.weights = tensor_list_offset(b->tensors, matrix);
     op.bias = tensor_list_room(b->tensors, 3 * inner);
     for (size_t i = 0; i < 3; i++) {
-        tensor_list_stack(b->tensors, matrix, i * inner, table_shape(inner, in->channels), prefix,
-                          WEIGHT[i]);
-        tensor_list_add(b->tensors, op.bias + i * inner, vector_shape(inner), prefix, BIAS[i]);
+        tensor_list_stack(b->tensors, matrix, i * inner, table_shape(inner, in->channels),
+                          attention->prefix, PROJECTION_WEIGHT[i]);
+        tensor_list_add(b->tensors, op.bias + i * inner, vector_shape(inner), attention->prefix,
+                        PROJECTION_BIAS[i]);
     }
     network_add(b->network, &op);
     return op.out;
+}
+
+static void add_heads(struct builder *b, const struct attention *attention)
+{
+    char name[TENSOR_NAME_MAX];
+    const struct map *in = attention->in;
+    size_t inner = attention->heads * attention->head_dim;
+    struct op op = op_of(&op_attention, queries_keys_values(b, attention),
+                         network_buffer(b->network, pixels(in), inner));
+    op.shape.attention =
+        (struct attention_shape){.tokens = pixels(in),
+                                 .heads = attention->heads,
+                                 .head_dim = attention->head_dim,
+                                 .scale = (float)(1.0 / sqrt((double)attention->head_dim))};
+    network_add(b->network, &op);
+    struct op last = op_of(&op_linear, op.out, attention->out->at);
+    last.residual = in->at;
+    last.divisor = attention->divisor;
+    snprintf(name, sizeof name, "%sto_out.0.", attention->prefix);
+    add_linear(b, name, table_shape(in->channels, inner), pixels(in), &last);
+}
+
+/* One head as wide as the map: attention_merge.h. */
+static void add_merged(struct builder *b, const struct attention *attention)
+{
+    const struct map *in = attention->in;
+    size_t channels = in->channels;
+    struct op op = op_of(&op_linear, attention->normed->at,
+                         network_buffer(b->network, pixels(in), 2 * channels));
+    op.shape.linear =
+        (struct linear_shape){.rows = pixels(in), .in = channels, .out = 2 * channels};
+    op.bias = tensor_list_room(b->tensors, 2 * channels);
+    size_t out_bias = tensor_list_room(b->tensors, channels);
+    size_t matrix = tensor_list_attention(b->tensors, &op.shape.linear,
+                                          1.0 / sqrt((double)channels), op.bias, out_bias);
+    op.weights = tensor_list_offset(b->tensors, matrix);
+    for (size_t i = 0; i < 4; i++) {
+        tensor_list_stack(b->tensors, matrix, i * channels, table_shape(channels, channels),
+                          attention->prefix, PROJECTION_WEIGHT[i]);
+        tensor_list_stack(b->tensors, matrix, attention_bias_place(channels, i),
+                          vector_shape(channels), attention->prefix, PROJECTION_BIAS[i]);
+    }
+    network_add(b->network, &op);
+    struct op last = op_of(&op_attention, op.out, attention->out->at);
+    last.shape.attention = (struct attention_shape){
+        .tokens = pixels(in), .heads = 1, .head_dim = channels, .scale = 1.0f};
+    last.keys = attention->normed->at;
+    last.bias = out_bias;
+    last.residual = in->at;
+    last.divisor = attention->divisor;
+    network_add(b->network, &last);
 }
 
 void builder_attention(struct builder *b, const char *prefix, const struct map *in,
                        const struct map *out, const struct attention_options *options)
 {
     char name[TENSOR_NAME_MAX];
-    size_t head_dim = b->config->head_dim > 0 ? b->config->head_dim : in->channels;
-    size_t heads = in->channels / head_dim, inner = heads * head_dim;
     struct map normed = *in;
     if (options->groups.count > 0) {
-        normed = builder_map(b, in->height, in->width, in->channels);
         struct norm_options norm = {
             .groups = options->groups, .activation = ACTIVATION_NONE, .modulation = OPERAND_NONE};
         snprintf(name, sizeof name, "%sgroup_norm.", prefix);
-        builder_norm(b, name, in, &normed, &norm);
+        normed = builder_norm(b, name, in, &norm);
     }
-    struct operand qkv = queries_keys_values(b, prefix, &normed, inner);
-    struct op op = op_of(&op_attention, qkv, network_buffer(b->network, pixels(in), inner));
-    op.shape.attention =
-        (struct attention_shape){.tokens = pixels(in), .heads = heads, .head_dim = head_dim};
-    network_add(b->network, &op);
-    struct op last = op_of(&op_linear, op.out, out->at);
-    last.residual = in->at;
-    last.divisor = (float)options->scale;
-    snprintf(name, sizeof name, "%sto_out.0.", prefix);
-    add_linear(b, name, table_shape(in->channels, inner), pixels(in), &last);
+    size_t head_dim = b->config->head_dim > 0 ? b->config->head_dim : in->channels;
+    const struct attention attention = {.prefix = prefix,
+                                        .normed = &normed,
+                                        .in = in,
+                                        .out = out,
+                                        .heads = in->channels / head_dim,
+                                        .head_dim = head_dim,
+                                        .divisor = (float)options->scale};
+    if (head_dim == in->channels)
+        add_merged(b, &attention);
+    else
+        add_heads(b, &attention);
 }

@@ -7,10 +7,13 @@
 
 #include "core/model/unet2d.h"
 
-/* A view of H,W,C numbers in a buffer of the network. */
+/* A view of H,W,C numbers in a buffer of the network; with a scale_shift a convolution reads them
+ * through that norm and the activation. */
 struct map {
     struct operand at;
     size_t height, width, channels;
+    struct operand scale_shift;
+    enum activation activation;
 };
 
 struct builder {
@@ -47,6 +50,7 @@ struct norm_options {
     struct groups groups;
     enum activation activation;
     struct operand modulation;
+    bool for_conv; /* only a convolution reads the result */
 };
 
 struct resnet_options {
@@ -70,8 +74,9 @@ void builder_conv(struct builder *b, const char *prefix, const struct map *in,
 /* 1x1; residual NULL: none. */
 void builder_pixels(struct builder *b, const char *prefix, const struct map *in,
                     const struct map *out, const struct map *residual);
-void builder_norm(struct builder *b, const char *prefix, const struct map *in,
-                  const struct map *out, const struct norm_options *options);
+/* The normed map: one of its own, or `in`, read through the norm. */
+struct map builder_norm(struct builder *b, const char *prefix, const struct map *in,
+                        const struct norm_options *options);
 
 /* Maps of another size: the resnet samples up or down, filtered, or nearest neighbour and means of
  * 2 x 2. */

@@ -1,11 +1,13 @@
 /* kernels.h - what a backend computes: a few functions per kind of layer.
  *
- * Activations are float32 in H,W,C order, one sample at a time: pixel p has its channels at
+ * Activations are float32 in H,W,C order: pixel p of a sample has its channels at
  * base + p * ld, where ld may exceed the channels, so that a concatenation is two views of one
  * buffer. A layer is cut into parts, whose number and shape follow from the layer's shape alone.
  * Parts are independent and any thread may run any of them, so bits do not depend on threads or
- * batch. Weights are packed once at load. Kernels allocate nothing and keep nothing between
- * calls; `scratch` belongs to the worker and is ARENA_ALIGN-aligned. */
+ * batch. A call is about a group of samples, each `stride` floats after the one before it; a kernel
+ * may take them together, but no number of one depends on another. Weights are packed once at load.
+ * Kernels allocate nothing and keep nothing between calls; `scratch` belongs to the worker and is
+ * ARENA_ALIGN-aligned. */
 #ifndef KERNELS_H
 #define KERNELS_H
 
@@ -49,6 +51,11 @@ struct linear_shape {
     size_t rows, in, out;
 };
 
+/* Of a layer: [begin, end). */
+struct parts {
+    size_t begin, end;
+};
+
 /* What both need in a call; residual has the shape of the output and must not overlap it. */
 struct layer_call {
     const float *weights; /* as prepared */
@@ -56,7 +63,13 @@ struct layer_call {
     const float *in, *residual;
     float *out;
     size_t in_ld, residual_ld, out_ld;
-    float divisor;
+    float divisor; /* 1: none */
+    /* NULL, or the norm that the input is read through, where kernels say that they can: the
+     * channels' scales, then their shifts. */
+    const float *scale_shift;
+    enum activation activation; /* of the normed input */
+    size_t samples, stride;     /* of in, residual, out and scale_shift */
+    size_t bias_stride;         /* 0: one bias for all */
 };
 
 /* Group norm as y = act(x scale[c] + shift[c]); scale and shift come from the statistics. */
@@ -75,15 +88,21 @@ struct norm_call {
     size_t in_ld, out_ld;
 };
 
-/* softmax(q k^T / sqrt(head_dim)) v; head h takes features [h * head_dim, (h + 1) * head_dim). */
+/* softmax(scale q k^T) v; head h takes features [h * head_dim, (h + 1) * head_dim). */
 struct attention_shape {
     size_t tokens, heads, head_dim;
+    float scale;
 };
 
+/* (softmax v + bias + residual) / divisor; bias and residual may be NULL. */
 struct attention_call {
-    const float *q, *k, *v; /* tokens rows, all with in_ld */
+    const float *q, *k, *v; /* tokens rows each */
+    const float *bias;      /* heads * head_dim */
+    const float *residual;
     float *out;
-    size_t in_ld, out_ld;
+    size_t q_ld, k_ld, v_ld, residual_ld, out_ld;
+    float divisor;          /* 1: none */
+    size_t samples, stride; /* of all but the bias */
 };
 
 struct conv_kernel {
@@ -94,7 +113,7 @@ struct conv_kernel {
     size_t (*scratch_floats)(const struct conv_shape *shape);
     size_t (*parts)(const struct conv_shape *shape);
     void (*run)(const struct kernels *kernels, const struct conv_shape *shape,
-                const struct layer_call *call, size_t part, float *scratch);
+                const struct layer_call *call, struct parts parts, float *scratch);
 };
 
 struct linear_kernel {
@@ -104,14 +123,14 @@ struct linear_kernel {
                     const float *weights, float *packed);
     size_t (*parts)(const struct linear_shape *shape);
     void (*run)(const struct kernels *kernels, const struct linear_shape *shape,
-                const struct layer_call *call, size_t part);
+                const struct layer_call *call, struct parts parts);
 };
 
 struct attention_kernel {
     size_t (*scratch_floats)(const struct attention_shape *shape);
     size_t (*parts)(const struct attention_shape *shape);
     void (*run)(const struct kernels *kernels, const struct attention_shape *shape,
-                const struct attention_call *call, size_t part, float *scratch);
+                const struct attention_call *call, struct parts parts, float *scratch);
 };
 
 /* Two passes: statistics of some groups a part, then some pixels a part. */
@@ -137,8 +156,12 @@ struct kernels {
     const struct linear_kernel *linear;
     const struct attention_kernel *attention;
     const struct pointwise *pointwise;
+    size_t samples_at_once; /* in a group, at most */
+    bool conv_reads_normed; /* conv takes scale_shift */
+
+    /* For layers.h only; NULL where no layer is made of products.
+     * The tile for prepared weights of depth x columns follows from these two alone. */
     void (*gemm)(const struct gemm *gemm);
-    /* The tile for prepared weights of depth x columns; follows from these two alone. */
     struct gemm_tile (*tile)(size_t columns, size_t depth);
 };
 

@@ -20,6 +20,7 @@ static const struct kernels BASELINE = {
     .linear = &linear_by_gemm,
     .attention = &attention_by_gemm,
     .pointwise = &pointwise_baseline,
+    .samples_at_once = 1,
     .gemm = gemm_baseline,
     .tile = tile,
 };
@@ -29,6 +30,7 @@ static const struct kernels FMA = {
     .linear = &linear_by_gemm,
     .attention = &attention_by_gemm,
     .pointwise = &pointwise_fma,
+    .samples_at_once = 1,
     .gemm = gemm_fma,
     .tile = tile,
 };

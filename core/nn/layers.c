@@ -1,6 +1,6 @@
 #include "core/nn/layers.h"
 
-#include <math.h>
+#include <assert.h>
 #include <string.h>
 
 /* --- how a product is cut: into blocks of rows, or, where rows are few, of columns ------------ */
@@ -66,6 +66,21 @@ static struct block block_at(const struct cut *cut, size_t rows, size_t columns,
     block.rows = rows - block.row < cut->rows ? rows - block.row : cut->rows;
     block.columns = columns - block.column < cut->columns ? columns - block.column : cut->columns;
     return block;
+}
+
+/* --- groups: one sample after the other ------------------------------------------------------- */
+
+static struct layer_call sample_of(const struct layer_call *group, size_t sample)
+{
+    struct layer_call call = *group;
+    size_t offset = sample * group->stride;
+    call.in += offset;
+    call.out += offset;
+    if (call.residual != NULL)
+        call.residual += offset;
+    if (call.bias != NULL)
+        call.bias += sample * group->bias_stride;
+    return call;
 }
 
 /* --- products by prepared weights -------------------------------------------------------------
@@ -192,8 +207,8 @@ static size_t linear_parts(const struct linear_shape *shape)
     return cut.row_blocks * cut.column_blocks;
 }
 
-static void linear_run(const struct kernels *kernels, const struct linear_shape *shape,
-                       const struct layer_call *call, size_t part)
+static void linear_part(const struct kernels *kernels, const struct linear_shape *shape,
+                        const struct layer_call *call, size_t part)
 {
     struct cut cut = linear_cut(shape);
     struct block block = block_at(&cut, shape->rows, shape->out, part);
@@ -202,6 +217,16 @@ static void linear_run(const struct kernels *kernels, const struct linear_shape 
                               .columns = shape->out,
                               .depth = shape->in};
     run_product(kernels, call, &block, &product);
+}
+
+static void linear_run(const struct kernels *kernels, const struct linear_shape *shape,
+                       const struct layer_call *group, struct parts parts)
+{
+    for (size_t sample = 0; sample < group->samples; sample++) {
+        struct layer_call call = sample_of(group, sample);
+        for (size_t part = parts.begin; part < parts.end; part++)
+            linear_part(kernels, shape, &call, part);
+    }
 }
 
 const struct linear_kernel linear_by_gemm = {
@@ -293,8 +318,8 @@ static void copy_windows(const struct conv_shape *shape, const struct layer_call
     }
 }
 
-static void conv_run(const struct kernels *kernels, const struct conv_shape *shape,
-                     const struct layer_call *call, size_t part, float *scratch)
+static void conv_part(const struct kernels *kernels, const struct conv_shape *shape,
+                      const struct layer_call *call, size_t part, float *scratch)
 {
     struct cut cut = conv_cut(shape);
     struct block block =
@@ -304,6 +329,17 @@ static void conv_run(const struct kernels *kernels, const struct conv_shape *sha
     struct product product = {
         .a = scratch, .a_ld = depth, .columns = shape->out_channels, .depth = depth};
     run_product(kernels, call, &block, &product);
+}
+
+static void conv_run(const struct kernels *kernels, const struct conv_shape *shape,
+                     const struct layer_call *group, struct parts parts, float *scratch)
+{
+    assert(group->scale_shift == NULL);
+    for (size_t sample = 0; sample < group->samples; sample++) {
+        struct layer_call call = sample_of(group, sample);
+        for (size_t part = parts.begin; part < parts.end; part++)
+            conv_part(kernels, shape, &call, part, scratch);
+    }
 }
 
 const struct conv_kernel conv_by_gemm = {
@@ -335,8 +371,8 @@ static size_t attention_scratch_floats(const struct attention_shape *shape)
     return attention_queries(shape) * shape->tokens;
 }
 
-static void attention_run(const struct kernels *kernels, const struct attention_shape *shape,
-                          const struct attention_call *call, size_t part, float *scratch)
+static void attention_part(const struct kernels *kernels, const struct attention_shape *shape,
+                           const struct attention_call *call, size_t part, float *scratch)
 {
     size_t block = attention_queries(shape), blocks = blocks_of(shape->tokens, block);
     size_t feature = part / blocks * shape->head_dim, query = part % blocks * block;
@@ -344,28 +380,55 @@ static void attention_run(const struct kernels *kernels, const struct attention_
     struct gemm scores = {.rows = rows,
                           .columns = shape->tokens,
                           .depth = shape->head_dim,
-                          .a = call->q + query * call->in_ld + feature,
-                          .a_ld = call->in_ld,
+                          .a = call->q + query * call->q_ld + feature,
+                          .a_ld = call->q_ld,
                           .b = call->k + feature,
-                          .b_ld = call->in_ld,
+                          .b_ld = call->k_ld,
                           .b_transposed = true,
                           .c = scratch,
                           .c_ld = shape->tokens,
                           .divisor = 1.0f};
     kernels->gemm(&scores);
-    kernels->pointwise->softmax(scratch, rows, shape->tokens,
-                                (float)(1.0 / sqrt((double)shape->head_dim)));
+    kernels->pointwise->softmax(scratch, rows, shape->tokens, shape->scale);
     struct gemm values = {.rows = rows,
                           .columns = shape->head_dim,
                           .depth = shape->tokens,
                           .a = scratch,
                           .a_ld = shape->tokens,
                           .b = call->v + feature,
-                          .b_ld = call->in_ld,
+                          .b_ld = call->v_ld,
                           .c = call->out + query * call->out_ld + feature,
                           .c_ld = call->out_ld,
-                          .divisor = 1.0f};
+                          .residual_ld = call->residual_ld,
+                          .divisor = call->divisor};
+    if (call->bias != NULL)
+        values.bias = call->bias + feature;
+    if (call->residual != NULL)
+        values.residual = call->residual + query * call->residual_ld + feature;
     kernels->gemm(&values);
+}
+
+static struct attention_call attention_sample(const struct attention_call *group, size_t sample)
+{
+    struct attention_call call = *group;
+    size_t offset = sample * group->stride;
+    call.q += offset;
+    call.k += offset;
+    call.v += offset;
+    call.out += offset;
+    if (call.residual != NULL)
+        call.residual += offset;
+    return call;
+}
+
+static void attention_run(const struct kernels *kernels, const struct attention_shape *shape,
+                          const struct attention_call *group, struct parts parts, float *scratch)
+{
+    for (size_t sample = 0; sample < group->samples; sample++) {
+        struct attention_call call = attention_sample(group, sample);
+        for (size_t part = parts.begin; part < parts.end; part++)
+            attention_part(kernels, shape, &call, part, scratch);
+    }
 }
 
 const struct attention_kernel attention_by_gemm = {

@@ -50,7 +50,8 @@ void network_add(struct network *network, const struct op *op)
     touch(network, op->out);
     touch(network, op->residual);
     touch(network, op->vector);
-    touch(network, op->scratch);
+    touch(network, op->scale_shift);
+    touch(network, op->keys);
     network->ops[network->op_count++] = *op;
 }
 
@@ -103,6 +104,17 @@ static void place(struct network_buffer **placed, size_t count, struct network_b
     placed[i] = buffer;
 }
 
+/* More would push each other's activations out of the caches. */
+enum { GROUP_FLOATS = 4 << 20 };
+
+static size_t group_for(const struct network *network)
+{
+    size_t fitting = GROUP_FLOATS / (network->activation_floats + 1);
+    fitting = fitting < 1 ? 1 : fitting;
+    size_t limit = network->kernels->samples_at_once;
+    return fitting < limit ? fitting : limit;
+}
+
 bool network_plan(struct network *network, struct error *error)
 {
     size_t count = network->buffer_count;
@@ -120,6 +132,7 @@ bool network_plan(struct network *network, struct error *error)
             network->activation_floats = end;
     }
     free(order);
+    network->group = group_for(network);
     for (size_t i = 0; i < network->op_count; i++) {
         const struct op *op = &network->ops[i];
         size_t scratch = rounded_floats(op->kind->scratch_floats(network->kernels, op));
@@ -133,70 +146,93 @@ bool network_plan(struct network *network, struct error *error)
 
 size_t network_workspace_bytes(const struct network *network, unsigned threads)
 {
-    return threads * (network->activation_floats + network->scratch_floats) * sizeof(float);
+    size_t floats = network->group * network->activation_floats + network->scratch_floats;
+    return threads * floats * sizeof(float);
+}
+
+void op_run_parts(const struct op_run *run, struct parts parts)
+{
+    if (run->op->kind->run_group != NULL) {
+        run->op->kind->run_group(run, parts);
+        return;
+    }
+    struct op_run one = *run;
+    one.samples = 1;
+    for (size_t sample = 0; sample < run->samples; sample++) {
+        for (size_t part = parts.begin; part < parts.end; part++)
+            run->op->kind->run(&one, part);
+        one.evaluation++;
+        one.activations += run->network->activation_floats;
+    }
 }
 
 struct batch {
     const struct network *network;
     const struct evaluation *evaluations;
+    size_t count, groups;
     const struct op *op; /* the one in progress, where evaluations go in step */
-    size_t parts;
-    float *activations, *scratch; /* one of each a worker */
+    float *activations, *scratch;
 };
 
-static struct op_run op_run(const struct batch *batch, size_t evaluation, size_t arena,
-                            unsigned worker)
+static size_t parts_of(const struct network *network, const struct op *op)
 {
-    const struct network *network = batch->network;
-    return (struct op_run){.network = network,
-                           .evaluation = &batch->evaluations[evaluation],
-                           .activations = batch->activations + arena * network->activation_floats,
-                           .scratch = batch->scratch + worker * network->scratch_floats};
+    return op->kind->parts(network->kernels, op);
 }
 
-/* A evaluation, whole, in the worker's arena. */
-static void run_evaluation(void *context, size_t item, unsigned worker)
+/* A group, from the first operation to the last, in the worker's arenas. */
+static void run_group(void *context, size_t item, unsigned worker)
 {
     const struct batch *batch = context;
     const struct network *network = batch->network;
-    struct op_run run = op_run(batch, item, worker, worker);
+    size_t begin = batch->count * item / batch->groups;
+    struct op_run run = {.network = network,
+                         .evaluation = &batch->evaluations[begin],
+                         .samples = batch->count * (item + 1) / batch->groups - begin,
+                         .activations = batch->activations +
+                                        worker * network->group * network->activation_floats,
+                         .scratch = batch->scratch + worker * network->scratch_floats};
     for (size_t i = 0; i < network->op_count; i++) {
         run.op = &network->ops[i];
-        size_t parts = run.op->kind->parts(network->kernels, run.op);
-        for (size_t part = 0; part < parts; part++)
-            run.op->kind->run(&run, part);
+        op_run_parts(&run, (struct parts){0, parts_of(network, run.op)});
     }
 }
 
-/* One part of one operation of one evaluation, in the evaluation's arena. */
+/* One part of one operation of all evaluations, each in its arena. */
 static void run_part(void *context, size_t item, unsigned worker)
 {
     const struct batch *batch = context;
-    size_t evaluation = item / batch->parts;
-    struct op_run run = op_run(batch, evaluation, evaluation, worker);
-    run.op = batch->op;
-    run.op->kind->run(&run, item % batch->parts);
+    struct op_run run = {.network = batch->network,
+                         .op = batch->op,
+                         .evaluation = batch->evaluations,
+                         .samples = batch->count,
+                         .activations = batch->activations,
+                         .scratch = batch->scratch + worker * batch->network->scratch_floats};
+    op_run_parts(&run, (struct parts){item, item + 1});
 }
 
 /* Fewer evaluations than workers: in step, one operation after the other. */
-static void run_in_step(struct batch *batch, size_t count, struct gang *gang)
+static void run_in_step(struct batch *batch, struct gang *gang)
 {
     const struct network *network = batch->network;
     for (size_t i = 0; i < network->op_count; i++) {
         batch->op = &network->ops[i];
-        batch->parts = batch->op->kind->parts(network->kernels, batch->op);
-        gang_run(gang, run_part, batch, count * batch->parts);
+        gang_run(gang, run_part, batch, parts_of(network, batch->op));
     }
 }
 
 void network_run(const struct network *network, const struct evaluation *evaluations, size_t count,
                  struct gang *gang, void *workspace)
 {
-    size_t threads = gang_threads(gang), whole = count - count % threads;
-    struct batch batch = {.network = network, .evaluations = evaluations, .activations = workspace};
-    batch.scratch = batch.activations + threads * network->activation_floats;
-    gang_run(gang, run_evaluation, &batch, whole);
-    batch.evaluations = evaluations + whole;
-    if (whole < count)
-        run_in_step(&batch, count - whole, gang);
+    size_t threads = gang_threads(gang), each = count / threads;
+    struct batch batch = {.network = network,
+                          .evaluations = evaluations,
+                          .count = each * threads,
+                          .groups = threads * ((each + network->group - 1) / network->group),
+                          .activations = workspace};
+    batch.scratch = batch.activations + threads * network->group * network->activation_floats;
+    gang_run(gang, run_group, &batch, batch.groups);
+    batch.evaluations += batch.count;
+    batch.count = count - batch.count;
+    if (batch.count > 0)
+        run_in_step(&batch, gang);
 }

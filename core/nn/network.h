@@ -3,7 +3,7 @@
  * Built by a model family: buffers, then operations in the order they run. network_plan gives
  * every buffer a fixed place by when it is alive: that is the memory of one evaluation, its arena.
  * Then the network is immutable and any thread may run it. Evaluations are spread over the gang
- * whole where there are enough of them, else by the parts of each operation; both are the same
+ * in groups where there are enough of them, else by the parts of each operation; both are the same
  * pieces of work, so an evaluation's bits depend on the evaluation only. Running allocates nothing.
  */
 #ifndef NETWORK_H
@@ -66,11 +66,13 @@ struct op {
         struct activate_shape activate;
     } shape;
     struct operand in, out;
-    struct operand residual; /* conv, linear */
-    struct operand vector;   /* conv, linear: the bias, in place of `bias`; norm: modulation */
-    struct operand scratch;  /* norm: scale and shift, between its passes */
-    size_t weights, bias;    /* where in the weights; norm: gamma and beta */
-    float divisor;           /* conv, linear; 1: none */
+    struct operand residual;    /* conv, linear, attention */
+    struct operand vector;      /* conv, linear: the bias, in place of `bias`; norm: modulation */
+    struct operand scale_shift; /* norm: between its passes; conv: of the norm it reads through */
+    struct operand keys;        /* attention: where they are not part of `in` */
+    enum activation activation; /* conv: of the normed input */
+    size_t weights, bias;       /* where in the weights; norm: gamma and beta */
+    float divisor;              /* conv, linear, attention; 1: none */
 };
 
 /* Kind, and what it does. */
@@ -111,6 +113,7 @@ struct network {
     struct network_buffer *buffers;
     size_t op_count, op_capacity, buffer_count, buffer_capacity;
     size_t activation_floats, scratch_floats; /* of an evaluation; of a worker */
+    size_t group;                             /* evaluations that a worker takes at once, at most */
     bool out_of_memory;
 };
 
@@ -126,17 +129,23 @@ void network_run(const struct network *network, const struct evaluation *evaluat
 
 /* --- between network.c and its operations */
 
+/* A group of evaluations; sample s has its activations at s * network->activation_floats. */
 struct op_run {
     const struct network *network;
     const struct op *op;
     const struct evaluation *evaluation;
+    size_t samples;
     float *activations, *scratch;
 };
 
 struct op_kind {
     size_t (*parts)(const struct kernels *kernels, const struct op *op);
     size_t (*scratch_floats)(const struct kernels *kernels, const struct op *op);
+    /* One of these: a part of one evaluation, or parts of a group. */
     void (*run)(const struct op_run *run, size_t part);
+    void (*run_group)(const struct op_run *run, struct parts parts);
 };
+
+void op_run_parts(const struct op_run *run, struct parts parts);
 
 #endif

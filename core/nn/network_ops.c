@@ -139,8 +139,14 @@ static struct layer_call layer_call(const struct op_run *run)
 {
     const struct op *op = run->op;
     const float *vector = at(run, op->vector);
+    size_t stride = run->network->activation_floats;
     return (struct layer_call){.weights = weights_at(run, op->weights),
                                .bias = vector != NULL ? vector : weights_at(run, op->bias),
+                               .bias_stride = vector != NULL ? stride : 0,
+                               .samples = run->samples,
+                               .stride = stride,
+                               .scale_shift = at(run, op->scale_shift),
+                               .activation = op->activation,
                                .in = at(run, op->in),
                                .in_ld = op->in.ld,
                                .residual = at(run, op->residual),
@@ -160,30 +166,30 @@ static size_t conv_scratch(const struct kernels *kernels, const struct op *op)
     return kernels->conv->scratch_floats(&op->shape.conv);
 }
 
-static void conv_run(const struct op_run *run, size_t part)
+static void conv_run(const struct op_run *run, struct parts parts)
 {
     const struct kernels *kernels = run->network->kernels;
     struct layer_call call = layer_call(run);
-    kernels->conv->run(kernels, &run->op->shape.conv, &call, part, run->scratch);
+    kernels->conv->run(kernels, &run->op->shape.conv, &call, parts, run->scratch);
 }
 
 const struct op_kind op_conv = {
-    .parts = conv_parts, .scratch_floats = conv_scratch, .run = conv_run};
+    .parts = conv_parts, .scratch_floats = conv_scratch, .run_group = conv_run};
 
 static size_t linear_parts(const struct kernels *kernels, const struct op *op)
 {
     return kernels->linear->parts(&op->shape.linear);
 }
 
-static void linear_run(const struct op_run *run, size_t part)
+static void linear_run(const struct op_run *run, struct parts parts)
 {
     const struct kernels *kernels = run->network->kernels;
     struct layer_call call = layer_call(run);
-    kernels->linear->run(kernels, &run->op->shape.linear, &call, part);
+    kernels->linear->run(kernels, &run->op->shape.linear, &call, parts);
 }
 
 const struct op_kind op_linear = {
-    .parts = linear_parts, .scratch_floats = no_scratch, .run = linear_run};
+    .parts = linear_parts, .scratch_floats = no_scratch, .run_group = linear_run};
 
 /* --- norm and activation ---------------------------------------------------------------------- */
 
@@ -197,7 +203,7 @@ static struct norm_call norm_call(const struct op_run *run)
                               .in_ld = op->in.ld,
                               .out = at(run, op->out),
                               .out_ld = op->out.ld,
-                              .scale_shift = at(run, op->scratch)};
+                              .scale_shift = at(run, op->scale_shift)};
 }
 
 static size_t norm_statistics_parts(const struct kernels *kernels, const struct op *op)
@@ -256,23 +262,32 @@ static size_t attention_scratch(const struct kernels *kernels, const struct op *
     return kernels->attention->scratch_floats(&op->shape.attention);
 }
 
-static void attention_run(const struct op_run *run, size_t part)
+/* q, k and v side by side; or, where `keys` is given, q and v, and k there. */
+static void attention_run(const struct op_run *run, struct parts parts)
 {
     const struct kernels *kernels = run->network->kernels;
-    const struct attention_shape *shape = &run->op->shape.attention;
-    size_t inner = shape->heads * shape->head_dim;
-    const float *in = at(run, run->op->in);
+    const struct op *op = run->op;
+    size_t inner = op->shape.attention.heads * op->shape.attention.head_dim;
+    const float *in = at(run, op->in), *keys = at(run, op->keys);
     struct attention_call call = {.q = in,
-                                  .k = in + inner,
-                                  .v = in + 2 * inner,
-                                  .in_ld = run->op->in.ld,
-                                  .out = at(run, run->op->out),
-                                  .out_ld = run->op->out.ld};
-    kernels->attention->run(kernels, shape, &call, part, run->scratch);
+                                  .q_ld = op->in.ld,
+                                  .k = keys != NULL ? keys : in + inner,
+                                  .k_ld = keys != NULL ? op->keys.ld : op->in.ld,
+                                  .v = in + (keys != NULL ? inner : 2 * inner),
+                                  .v_ld = op->in.ld,
+                                  .bias = weights_at(run, op->bias),
+                                  .residual = at(run, op->residual),
+                                  .residual_ld = op->residual.ld,
+                                  .out = at(run, op->out),
+                                  .out_ld = op->out.ld,
+                                  .divisor = op->divisor,
+                                  .samples = run->samples,
+                                  .stride = run->network->activation_floats};
+    kernels->attention->run(kernels, &op->shape.attention, &call, parts, run->scratch);
 }
 
 const struct op_kind op_attention = {
-    .parts = attention_parts, .scratch_floats = attention_scratch, .run = attention_run};
+    .parts = attention_parts, .scratch_floats = attention_scratch, .run_group = attention_run};
 
 /* --- resampling ------------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* Compiled twice; see the Makefile's TWICE. Only static functions, so that no code made for one
+/* Compiled for several CPUs; see the Makefile. Only static functions, so that no code made for one
  * CPU is linked into the other build. Reductions run in 16 lanes whatever the vector width. */
 #include "core/nn/pointwise.h"
 
@@ -11,7 +11,11 @@
 
 _Static_assert(FLT_EVAL_METHOD == 0, "float arithmetic must be float");
 
-#ifdef FMA_BUILD
+#if defined(AVX512_BUILD)
+#define POINTWISE pointwise_avx512
+#elif defined(AVX2_BUILD)
+#define POINTWISE pointwise_avx2
+#elif defined(FMA_BUILD)
 #define POINTWISE pointwise_fma
 #else
 #define POINTWISE pointwise_baseline

@@ -8,6 +8,9 @@
 #include "core/nn/kernels.h"
 
 extern const struct pointwise pointwise_baseline;
-extern const struct pointwise pointwise_fma; /* only on a CPU with AVX2 and FMA */
+/* Each only on a CPU that has its instructions. */
+extern const struct pointwise pointwise_fma;
+extern const struct pointwise pointwise_avx2;
+extern const struct pointwise pointwise_avx512;
 
 #endif

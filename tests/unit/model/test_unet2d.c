@@ -103,13 +103,10 @@ static void fill_weights(const struct tensor_list *list, float *packed)
     fill(packed, list->floats, 7);
     for (size_t i = 0; i < list->matrix_count; i++) {
         const struct packed_matrix *matrix = &list->matrices[i];
-        float *stored = malloc(matrix->floats * sizeof *stored), *to = packed + matrix->offset;
+        float *stored = malloc(matrix->floats * sizeof *stored);
         assert_non_null(stored);
         fill(stored, matrix->floats, 100 + i);
-        if (matrix->is_conv)
-            list->kernels->conv->prepare(list->kernels, &matrix->shape.conv, stored, to);
-        else
-            list->kernels->linear->prepare(list->kernels, &matrix->shape.linear, stored, to);
+        tensor_list_prepare(list, i, stored, packed);
         free(stored);
     }
 }

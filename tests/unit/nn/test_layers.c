@@ -85,7 +85,8 @@ static void conv_init(struct conv *conv, const struct kernels *kernels, uint64_t
                                      .residual_ld = s->out_channels + extra,
                                      .out = conv->out,
                                      .out_ld = s->out_channels + extra,
-                                     .divisor = 1.25f};
+                                     .divisor = 1.25f,
+                                     .samples = 1};
 }
 
 static void conv_finish(struct conv *conv)
@@ -128,8 +129,8 @@ static void convolutions_are_right_at_every_edge(void **state)
             struct conv conv = {.shape = random_conv_shape(&seed)};
             conv_init(&conv, backend->kernels, &seed);
             for (size_t part = backend->kernels->conv->parts(&conv.shape); part-- > 0;)
-                backend->kernels->conv->run(backend->kernels, &conv.shape, &conv.call, part,
-                                            conv.scratch);
+                backend->kernels->conv->run(backend->kernels, &conv.shape, &conv.call,
+                                            (struct parts){part, part + 1}, conv.scratch);
             for (size_t pixel = 0; pixel < conv.pixels; pixel++)
                 for (size_t out = 0; out < conv.shape.out_channels; out++)
                     assert_near((double)conv.out[pixel * conv.call.out_ld + out],
@@ -154,7 +155,8 @@ static void check_large(const struct kernels *kernels, const size_t size[3], uin
     size_t parts = kernels->conv->parts(&conv.shape);
     assert_true(size[2] < 100 || parts > 1);
     for (size_t part = parts; part-- > 0;)
-        kernels->conv->run(kernels, &conv.shape, &conv.call, part, conv.scratch);
+        kernels->conv->run(kernels, &conv.shape, &conv.call, (struct parts){part, part + 1},
+                           conv.scratch);
     for (size_t pixel = 0; pixel < conv.pixels; pixel++)
         for (size_t out = pixel % 7; out < conv.shape.out_channels; out += 7)
             assert_near((double)conv.out[pixel * conv.call.out_ld + out],
@@ -186,9 +188,10 @@ static void check_linear(const struct kernels *kernels, struct linear_shape shap
                               .in_ld = shape.in + 2,
                               .out = out,
                               .out_ld = shape.out,
-                              .divisor = 1.0f};
+                              .divisor = 1.0f,
+                              .samples = 1};
     for (size_t part = kernels->linear->parts(&shape); part-- > 0;)
-        kernels->linear->run(kernels, &shape, &call, part);
+        kernels->linear->run(kernels, &shape, &call, (struct parts){part, part + 1});
     for (size_t row = 0; row < shape.rows; row++)
         for (size_t j = 0; j < shape.out; j++) {
             double sum = (double)bias[j];
@@ -256,10 +259,19 @@ static void check_attention(const struct kernels *kernels, struct attention_shap
     float *scratch = nans(kernels->attention->scratch_floats(&shape));
     for (size_t i = 0; i < shape.tokens * ld; i++)
         in[i] *= 4.0f;
-    struct attention_call call = {
-        .q = in, .k = in + inner, .v = in + 2 * inner, .in_ld = ld, .out = out, .out_ld = inner};
+    shape.scale = (float)(1.0 / sqrt((double)shape.head_dim));
+    struct attention_call call = {.q = in,
+                                  .k = in + inner,
+                                  .v = in + 2 * inner,
+                                  .q_ld = ld,
+                                  .k_ld = ld,
+                                  .v_ld = ld,
+                                  .out = out,
+                                  .out_ld = inner,
+                                  .divisor = 1.0f,
+                                  .samples = 1};
     for (size_t part = kernels->attention->parts(&shape); part-- > 0;)
-        kernels->attention->run(kernels, &shape, &call, part, scratch);
+        kernels->attention->run(kernels, &shape, &call, (struct parts){part, part + 1}, scratch);
     for (size_t head = 0; head < shape.heads; head++)
         for (size_t query = 0; query < shape.tokens; query++) {
             double expected[64];
@@ -276,8 +288,8 @@ static void check_attention(const struct kernels *kernels, struct attention_shap
 static void attention_is_right_for_each_head(void **state)
 {
     (void)state;
-    static const struct attention_shape SHAPES[] = {{1, 1, 1},   {7, 2, 8},  {16, 3, 5},
-                                                    {49, 1, 32}, {80, 2, 4}, {257, 1, 8}};
+    static const struct attention_shape SHAPES[] = {{1, 1, 1, 0},   {7, 2, 8, 0},  {16, 3, 5, 0},
+                                                    {49, 1, 32, 0}, {80, 2, 4, 0}, {257, 1, 8, 0}};
     const struct backend *backend;
     for (size_t i = 0; (backend = kernel_list_at(i)) != NULL; i++) {
         uint64_t seed = 31;

@@ -16,7 +16,8 @@ static struct op op_of(const struct op_kind *kind, struct operand in, struct ope
                        .out = out,
                        .residual = OPERAND_NONE,
                        .vector = OPERAND_NONE,
-                       .scratch = OPERAND_NONE,
+                       .scale_shift = OPERAND_NONE,
+                       .keys = OPERAND_NONE,
                        .weights = NETWORK_NONE,
                        .bias = NETWORK_NONE,
                        .divisor = 1.0f};

@@ -1,0 +1,112 @@
+/* isa_plain.h - lanes in plain C; see isa.h. */
+#ifndef ISA_PLAIN_H
+#define ISA_PLAIN_H
+
+struct lanes {
+    float lane[LANES];
+};
+
+#define EACH_LANE for (size_t i = 0; i < LANES; i++)
+
+static inline struct lanes lanes_set(float x)
+{
+    struct lanes out;
+    EACH_LANE out.lane[i] = x;
+    return out;
+}
+
+static inline struct lanes lanes_load(const float *from)
+{
+    struct lanes out;
+    memcpy(out.lane, from, sizeof out.lane);
+    return out;
+}
+
+static inline void lanes_store(float *to, struct lanes x)
+{
+    memcpy(to, x.lane, sizeof x.lane);
+}
+
+/* The first `count` lanes, at most LANES; zeros behind them. */
+static inline struct lanes lanes_load_some(const float *from, size_t count)
+{
+    struct lanes out = lanes_set(0.0f);
+    for (size_t i = 0; i < count; i++)
+        out.lane[i] = from[i];
+    return out;
+}
+
+static inline void lanes_store_some(float *to, struct lanes x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = x.lane[i];
+}
+
+static inline struct lanes lanes_add(struct lanes a, struct lanes b)
+{
+    EACH_LANE a.lane[i] = a.lane[i] + b.lane[i];
+    return a;
+}
+
+static inline struct lanes lanes_subtract(struct lanes a, struct lanes b)
+{
+    EACH_LANE a.lane[i] = a.lane[i] - b.lane[i];
+    return a;
+}
+
+static inline struct lanes lanes_multiply(struct lanes a, struct lanes b)
+{
+    EACH_LANE a.lane[i] = a.lane[i] * b.lane[i];
+    return a;
+}
+
+static inline struct lanes lanes_divide(struct lanes a, struct lanes b)
+{
+    EACH_LANE a.lane[i] = a.lane[i] / b.lane[i];
+    return a;
+}
+
+/* a b + c, rounded once. */
+static inline struct lanes lanes_fma(struct lanes a, struct lanes b, struct lanes c)
+{
+    EACH_LANE a.lane[i] = fmaf(a.lane[i], b.lane[i], c.lane[i]);
+    return a;
+}
+
+/* c - a b, rounded once. */
+static inline struct lanes lanes_fnma(struct lanes a, struct lanes b, struct lanes c)
+{
+    EACH_LANE a.lane[i] = fmaf(-a.lane[i], b.lane[i], c.lane[i]);
+    return a;
+}
+
+/* a > b ? a : b, so b where one is a NaN. */
+static inline struct lanes lanes_larger(struct lanes a, struct lanes b)
+{
+    EACH_LANE a.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
+    return a;
+}
+
+/* a < b ? a : b. */
+static inline struct lanes lanes_smaller(struct lanes a, struct lanes b)
+{
+    EACH_LANE a.lane[i] = a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i];
+    return a;
+}
+
+/* x 2^k for whole k, where the result is normal. */
+static inline struct lanes lanes_scale(struct lanes x, struct lanes k)
+{
+    EACH_LANE
+    {
+        int32_t bits;
+        memcpy(&bits, &x.lane[i], sizeof bits);
+        bits += (int32_t)k.lane[i] * (1 << 23);
+        memcpy(&x.lane[i], &bits, sizeof bits);
+    }
+    return x;
+}
+
+#undef EACH_LANE
+
+#endif
