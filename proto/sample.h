@@ -1,9 +1,9 @@
 /* sample.h - POST /sample: from bytes to a validated, resolved request, and from its rows back to
  * bytes (png, npy, json).
  *
- * Life: sample_parse on the loop -> engine_submit(sample_request) -> the engine calls the finish
- * function of this file on a worker, which fills the answer -> engine_collect on the loop ->
- * sample_answer -> sample_destroy. */
+ * Life: sample_parse, on any thread -> engine_submit(sample_request) on the loop -> the engine
+ * calls the finish function of this file on a worker, which fills the answer -> engine_collect on
+ * the loop -> sample_answer -> sample_destroy. */
 #ifndef SAMPLE_H
 #define SAMPLE_H
 

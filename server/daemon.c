@@ -56,6 +56,12 @@ static void harden(void)
 #endif
 }
 
+/* Bodies are read one after the other (exchange_read.h): on one core at most, however many come. */
+static void limit_pool(void)
+{
+    (void)setenv("UV_THREADPOOL_SIZE", "1", 0);
+}
+
 /* The limit is raised as far as it may be; connections that still do not fit are given up. */
 static size_t fit_connections(size_t wanted)
 {
@@ -286,6 +292,7 @@ int daemon_run(const struct options *options)
     daemon = (struct daemon){
         .service.options = &fitted, .listener.descriptor = -1, .admin.listener.descriptor = -1};
     harden();
+    limit_pool();
     fitted.connections = fit_connections(options->connections);
     notify_open(&daemon.notify);
     if (!open_listeners(&daemon, &error) || !start_backend(&daemon.service, &error)) {

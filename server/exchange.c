@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "server/connection.h"
 #include "server/exchange_log.h"
+#include "server/exchange_read.h"
 #include "server/exchange_wait.h"
 #include "server/reply.h"
 #include "server/target.h"
@@ -115,7 +116,7 @@ static bool may_begin(struct exchange *exchange)
         problem->retry_after = 1;
         return problem_set(problem, PROBLEM_LOADING, "the models are being loaded");
     }
-    if (exchange->route->start == NULL)
+    if (exchange->route->read == NULL)
         return true;
     if (service->is_refusing) {
         problem->retry_after = 5;
@@ -138,7 +139,7 @@ static bool check_head(struct exchange *exchange)
     return target_read(&target, exchange->raw_target, problem) &&
            guard_host(head, names, problem) && find_route(exchange, &target) &&
            guard_origin(head, problem) &&
-           (exchange->route->start == NULL || guard_media(head, problem)) && may_begin(exchange) &&
+           (exchange->route->read == NULL || guard_media(head, problem)) && may_begin(exchange) &&
            target_no_query(&target, problem);
 }
 
@@ -187,16 +188,19 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, s
 
 /* --- the last call */
 
+void exchange_problem_stopped(struct exchange *exchange)
+{
+    exchange->problem.retry_after = 5;
+    (void)problem_set(&exchange->problem, PROBLEM_DRAINING,
+                      "the daemon stopped before this was done");
+}
+
 static enum MHD_Result answer_sample(struct exchange *exchange)
 {
-    const struct request *request = sample_request(exchange->sample);
-
-    if (request->error.code == ERROR_CANCELLED) {
-        exchange->problem.retry_after = 5;
-        (void)problem_set(&exchange->problem, PROBLEM_DRAINING,
-                          "the daemon stopped before this was done");
-        return send_problem(exchange, true);
-    }
+    if (exchange->sample != NULL && sample_request(exchange->sample)->error.code == ERROR_CANCELLED)
+        exchange_problem_stopped(exchange);
+    if (exchange->problem.code != PROBLEM_NONE)
+        return send_problem(exchange, exchange->problem.code == PROBLEM_DRAINING);
     return send_answer(exchange, sample_answer(exchange->sample), false);
 }
 
@@ -215,8 +219,6 @@ static enum MHD_Result answer_at_once(struct exchange *exchange)
 
 static enum MHD_Result end(struct exchange *exchange)
 {
-    struct service *service = exchange->http->service;
-
     if (exchange->problem.code != PROBLEM_NONE)
         return send_problem(exchange, false);
     if (exchange->discarded > 0) {
@@ -224,17 +226,9 @@ static enum MHD_Result end(struct exchange *exchange)
                           exchange->route->body_max);
         return send_problem(exchange, true);
     }
-    if (exchange->route->start == NULL)
+    if (exchange->route->read == NULL)
         return answer_at_once(exchange);
-    service->body_bytes -= exchange->body.size;
-    exchange->sample = exchange->route->start(service, &exchange->body, exchange->head.accept,
-                                              exchange->id, &exchange->problem);
-    buffer_finish(&exchange->body);
-    if (exchange->sample == NULL)
-        return send_problem(exchange, false);
-    service->result_bytes += sample_bytes(exchange->sample);
-    exchange_wait(exchange);
-    return MHD_YES;
+    return exchange_read(exchange) ? MHD_YES : send_problem(exchange, false);
 }
 
 enum MHD_Result exchange_handle(void *http, struct MHD_Connection *mhd, const char *url,
@@ -266,6 +260,8 @@ static void complete(struct exchange *exchange, bool is_good)
     exchange->connection = NULL;
     exchange->mhd = NULL;
     exchange_unwatch(exchange);
+    if (exchange->stage == EXCHANGE_READING)
+        exchange_forget_reading(exchange);
     if (exchange->stage == EXCHANGE_WAITING)
         atomic_store(&sample_request(exchange->sample)->cancelled, true);
     exchange_log(exchange, is_good);

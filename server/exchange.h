@@ -13,8 +13,9 @@
 enum exchange_stage {
     EXCHANGE_NEW,     /* the target is known, the headers are not */
     EXCHANGE_BODY,    /* the head is good or its refusal is kept for the last call */
+    EXCHANGE_READING, /* suspended: a thread of libuv's reads the body */
     EXCHANGE_WAITING, /* suspended: the engine has the request */
-    EXCHANGE_READY,   /* the engine has given it back */
+    EXCHANGE_READY,   /* resumed, with a sample that has ended or a problem */
     EXCHANGE_ANSWERED
 };
 
@@ -35,9 +36,10 @@ struct exchange {
     struct problem problem; /* code PROBLEM_NONE: not refused so far */
     char allow[32];         /* for 405 */
     struct buffer body;
-    size_t discarded;      /* body bytes beyond the limit */
-    struct sample *sample; /* owned */
-    uv_poll_t watch;       /* for the client's leaving, while waiting */
+    size_t discarded;        /* body bytes beyond the limit */
+    struct reading *reading; /* in EXCHANGE_READING; exchange_read.c's */
+    struct sample *sample;   /* owned; submitted */
+    uv_poll_t watch;         /* for the client's leaving, while waiting */
     bool is_watching, is_gone;
     int status; /* answered; 0: not yet */
     size_t answer_bytes;
@@ -55,6 +57,9 @@ void exchange_completed(void *http, struct MHD_Connection *mhd, void **exchange,
 /* The connection is closed. The library says completed before, except of a request whose query has
  * more parameters than its memory holds. */
 void exchange_abandon(struct exchange *exchange);
+
+/* The daemon stops before this one is done: the problem that says so. */
+void exchange_problem_stopped(struct exchange *exchange);
 
 /* One holder less; the last one frees it. */
 void exchange_release(struct exchange *exchange);

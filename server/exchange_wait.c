@@ -57,7 +57,8 @@ static void on_gone(uv_poll_t *watch, int status, int events)
     if (status == 0 && (events & UV_DISCONNECT) == 0)
         return;
     exchange->is_gone = true;
-    atomic_store(&sample_request(exchange->sample)->cancelled, true);
+    if (exchange->stage == EXCHANGE_WAITING)
+        atomic_store(&sample_request(exchange->sample)->cancelled, true);
     exchange_unwatch(exchange);
     MHD_resume_connection(exchange->mhd);
     http_turn(http);
@@ -77,25 +78,33 @@ static void watch(struct exchange *exchange)
         exchange_unwatch(exchange);
 }
 
+void exchange_suspend(struct exchange *exchange)
+{
+    connection_enter(exchange->connection, CONNECTION_WORKING);
+    MHD_suspend_connection(exchange->mhd);
+    watch(exchange);
+}
+
 void exchange_wait(struct exchange *exchange)
 {
     exchange->stage = EXCHANGE_WAITING;
     exchange->holders++;
     append(exchange->http, exchange);
-    connection_enter(exchange->connection, CONNECTION_WORKING);
-    MHD_suspend_connection(exchange->mhd);
-    watch(exchange);
+}
+
+void exchange_resume(struct exchange *exchange)
+{
+    exchange->stage = EXCHANGE_READY;
+    exchange_unwatch(exchange);
+    MHD_resume_connection(exchange->mhd);
 }
 
 static void collected(struct exchange *exchange)
 {
     const struct request *request = sample_request(exchange->sample);
 
-    if (exchange->connection != NULL && !exchange->is_gone) {
-        exchange->stage = EXCHANGE_READY;
-        exchange_unwatch(exchange);
-        MHD_resume_connection(exchange->mhd);
-    }
+    if (exchange->connection != NULL && !exchange->is_gone)
+        exchange_resume(exchange);
     if (request->error.code == ERROR_NONE)
         metrics_encode(&exchange->http->service->metrics,
                        sample_answer(exchange->sample)->media_type,

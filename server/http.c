@@ -1,6 +1,7 @@
 #include "server/http.h"
 
 #include "server/connection.h"
+#include "server/exchange_read.h"
 #include "server/exchange_wait.h"
 #include "server/log.h"
 
@@ -137,6 +138,7 @@ void http_stop(struct http *http)
     if (health_loaded(&http->service->health))
         exchange_collect(http);
     assert(http->waiting == NULL);
+    exchange_interrupt_readings(http);
     http_turn(http);
     (void)uv_poll_stop(&http->poll);
     (void)uv_prepare_stop(&http->prepare);

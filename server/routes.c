@@ -20,7 +20,7 @@ static const struct route ROUTES[] = {
                     "not_converged", "queue_full", "internal", "nonfinite_output", "loading",
                     "draining"),
                true},
-     .start = route_sample,
+     .read = route_sample,
      .needs_models = true,
      .body_max = SAMPLE_BODY_MAX},
     {.about = {"GET", "/models", "The models that are loaded", JSON, LIST(GUARD, "loading"), false},

@@ -26,6 +26,10 @@ struct service {
     uint64_t result_bytes; /* loop: predicted, of requests from acceptance to the answer's end */
 };
 
+/* Gives the sample to the engine and counts its bytes. False with the problem; the sample stays the
+ * caller's. Loop. */
+bool service_submit(struct service *service, struct sample *sample, struct problem *problem);
+
 /* What a refused client should wait: the backlog in whole seconds, 1..120. */
 unsigned service_retry_after(double backlog_seconds);
 

@@ -1,0 +1,146 @@
+#include "server/exchange_read.h"
+
+#include "server/connection.h"
+#include "server/exchange_wait.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bytes; up to here a body is read within a millisecond or so, on the loop. */
+#define READ_AT_ONCE_MAX ((size_t)16 * 1024)
+
+/* The thread's own copies of all that it needs. */
+struct reading {
+    uv_work_t work;
+    struct exchange *exchange; /* the loop's alone; NULL: nobody waits any more */
+    struct service *service;   /* the loop's, but for its context */
+    route_read *read;
+    struct buffer body;
+    size_t body_bytes; /* in service->body_bytes */
+    char id[REQUEST_ID_SIZE];
+    char *accept;
+    struct sample *sample; /* the result, or */
+    struct problem problem;
+};
+
+static void free_reading(struct reading *reading)
+{
+    buffer_finish(&reading->body);
+    free(reading->accept);
+    free(reading);
+}
+
+static void on_work(uv_work_t *work)
+{
+    struct reading *reading = work->data;
+
+    reading->sample = reading->read(&reading->body, reading->accept, reading->id,
+                                    &reading->service->context, &reading->problem);
+    buffer_finish(&reading->body);
+}
+
+/* False, with the problem, where the engine does not take it. */
+static bool submit(struct exchange *exchange)
+{
+    if (!service_submit(exchange->http->service, exchange->sample, &exchange->problem)) {
+        sample_destroy(exchange->sample);
+        exchange->sample = NULL;
+        return false;
+    }
+    exchange_wait(exchange);
+    return true;
+}
+
+static void on_worked(uv_work_t *work, int status)
+{
+    struct reading *reading = work->data;
+    struct exchange *exchange = reading->exchange;
+
+    (void)status;
+    reading->service->body_bytes -= reading->body_bytes;
+    if (exchange == NULL) {
+        sample_destroy(reading->sample);
+    } else {
+        exchange->reading = NULL;
+        exchange->sample = reading->sample;
+        exchange->problem = reading->problem;
+        if (exchange->sample == NULL || !submit(exchange)) {
+            exchange_resume(exchange);
+            http_turn(exchange->http);
+        }
+    }
+    free_reading(reading);
+}
+
+/* NULL when memory ran out. */
+static struct reading *create_reading(struct exchange *exchange)
+{
+    const char *accept = exchange->head.accept;
+    struct reading *reading = calloc(1, sizeof *reading);
+
+    if (reading == NULL || (accept != NULL && (reading->accept = strdup(accept)) == NULL)) {
+        free(reading);
+        return NULL;
+    }
+    reading->work.data = reading;
+    reading->exchange = exchange;
+    reading->service = exchange->http->service;
+    reading->read = exchange->route->read;
+    reading->body = exchange->body;
+    reading->body_bytes = exchange->body.size;
+    exchange->body = (struct buffer){0};
+    memcpy(reading->id, exchange->id, sizeof reading->id);
+    return reading;
+}
+
+static bool read_elsewhere(struct exchange *exchange)
+{
+    struct reading *reading = create_reading(exchange);
+
+    if (reading == NULL)
+        return problem_set(&exchange->problem, PROBLEM_INTERNAL, "no memory for the request");
+    exchange->reading = reading;
+    exchange->stage = EXCHANGE_READING;
+    exchange_suspend(exchange);
+    (void)uv_queue_work(exchange->http->loop, &reading->work, on_work, on_worked);
+    return true;
+}
+
+bool exchange_read(struct exchange *exchange)
+{
+    struct service *service = exchange->http->service;
+
+    if (exchange->body.size > READ_AT_ONCE_MAX)
+        return read_elsewhere(exchange);
+    service->body_bytes -= exchange->body.size;
+    exchange->sample = exchange->route->read(&exchange->body, exchange->head.accept, exchange->id,
+                                             &service->context, &exchange->problem);
+    buffer_finish(&exchange->body);
+    if (exchange->sample == NULL || !submit(exchange))
+        return false;
+    exchange_suspend(exchange);
+    return true;
+}
+
+void exchange_forget_reading(struct exchange *exchange)
+{
+    assert(exchange->stage == EXCHANGE_READING);
+    /* If it has not begun, it never will; on_worked is called in any case. */
+    (void)uv_cancel((uv_req_t *)&exchange->reading->work);
+    exchange->reading->exchange = NULL;
+    exchange->reading = NULL;
+}
+
+void exchange_interrupt_readings(struct http *http)
+{
+    for (const struct connection *at = http->connections; at != NULL; at = at->next) {
+        struct exchange *exchange = at->exchange;
+
+        if (exchange == NULL || exchange->stage != EXCHANGE_READING)
+            continue;
+        exchange_forget_reading(exchange);
+        exchange_problem_stopped(exchange);
+        exchange_resume(exchange);
+    }
+}
