@@ -245,6 +245,8 @@ void builder_time(struct builder *b, size_t *frequencies)
     op.weights = tensor_list_offset(b->tensors, b->time_matrix);
     op.bias = b->time_bias;
     network_add(b->network, &op);
+    if (config->class_kind != CLASS_IDENTITY)
+        network_remember(b->network, op.out);
 }
 
 /* --- convolution and norm --------------------------------------------------------------------- */

@@ -55,8 +55,15 @@ void network_add(struct network *network, const struct op *op)
     network->ops[network->op_count++] = *op;
 }
 
+void network_remember(struct network *network, struct operand result)
+{
+    network->memo_ops = network->op_count;
+    network->result = result;
+}
+
 void network_finish(struct network *network)
 {
+    memo_destroy(network->memo);
     free(network->ops);
     free(network->buffers);
     *network = (struct network){0};
@@ -139,7 +146,7 @@ bool network_plan(struct network *network, struct error *error)
         if (scratch > network->scratch_floats)
             network->scratch_floats = scratch;
     }
-    return true;
+    return network->memo_ops == 0 || memo_create(network->result.ld, &network->memo, error);
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -179,6 +186,41 @@ static size_t parts_of(const struct network *network, const struct op *op)
     return op->kind->parts(network->kernels, op);
 }
 
+/* --- what follows from time and label --- */
+
+static float *result_of(const struct op_run *run, size_t sample)
+{
+    const struct network *network = run->network;
+    return run->activations + sample * network->activation_floats +
+           network->buffers[network->result.buffer].offset + network->result.offset;
+}
+
+/* True when all samples have their result. */
+static bool recall(const struct op_run *run)
+{
+    const struct network *network = run->network;
+    if (network->memo == NULL)
+        return false;
+    for (size_t sample = 0; sample < run->samples; sample++) {
+        const struct evaluation *evaluation = &run->evaluation[sample];
+        const float *row = memo_find(network->memo, evaluation->time, evaluation->label);
+        if (row == NULL)
+            return false;
+        memcpy(result_of(run, sample), row, network->result.ld * sizeof *row);
+    }
+    return true;
+}
+
+static void remember(const struct op_run *run)
+{
+    const struct network *network = run->network;
+    for (size_t sample = 0; network->memo != NULL && sample < run->samples; sample++)
+        memo_store(network->memo, run->evaluation[sample].time, run->evaluation[sample].label,
+                   result_of(run, sample));
+}
+
+/* --- groups and steps --- */
+
 /* A group, from the first operation to the last, in the worker's arenas. */
 static void run_group(void *context, size_t item, unsigned worker)
 {
@@ -191,22 +233,29 @@ static void run_group(void *context, size_t item, unsigned worker)
                          .activations = batch->activations +
                                         worker * network->group * network->activation_floats,
                          .scratch = batch->scratch + worker * network->scratch_floats};
-    for (size_t i = 0; i < network->op_count; i++) {
+    for (size_t i = recall(&run) ? network->memo_ops : 0; i < network->op_count; i++) {
         run.op = &network->ops[i];
         op_run_parts(&run, (struct parts){0, parts_of(network, run.op)});
+        if (i + 1 == network->memo_ops)
+            remember(&run);
     }
+}
+
+static struct op_run all_in_step(const struct batch *batch, unsigned worker)
+{
+    return (struct op_run){.network = batch->network,
+                           .op = batch->op,
+                           .evaluation = batch->evaluations,
+                           .samples = batch->count,
+                           .activations = batch->activations,
+                           .scratch = batch->scratch + worker * batch->network->scratch_floats};
 }
 
 /* One part of one operation of all evaluations, each in its arena. */
 static void run_part(void *context, size_t item, unsigned worker)
 {
     const struct batch *batch = context;
-    struct op_run run = {.network = batch->network,
-                         .op = batch->op,
-                         .evaluation = batch->evaluations,
-                         .samples = batch->count,
-                         .activations = batch->activations,
-                         .scratch = batch->scratch + worker * batch->network->scratch_floats};
+    struct op_run run = all_in_step(batch, worker);
     op_run_parts(&run, (struct parts){item, item + 1});
 }
 
@@ -214,9 +263,12 @@ static void run_part(void *context, size_t item, unsigned worker)
 static void run_in_step(struct batch *batch, struct gang *gang)
 {
     const struct network *network = batch->network;
-    for (size_t i = 0; i < network->op_count; i++) {
+    const struct op_run all = all_in_step(batch, 0);
+    for (size_t i = recall(&all) ? network->memo_ops : 0; i < network->op_count; i++) {
         batch->op = &network->ops[i];
         gang_run(gang, run_part, batch, parts_of(network, batch->op));
+        if (i + 1 == network->memo_ops)
+            remember(&all);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/gang.h"
 #include "core/nn/kernels.h"
+#include "core/nn/memo.h"
 
 #include <stdint.h>
 
@@ -114,12 +115,17 @@ struct network {
     size_t op_count, op_capacity, buffer_count, buffer_capacity;
     size_t activation_floats, scratch_floats; /* of an evaluation; of a worker */
     size_t group;                             /* evaluations that a worker takes at once, at most */
+    size_t memo_ops;       /* the first operations, whose result is remembered; 0: none */
+    struct operand result; /* theirs */
+    struct memo *memo;     /* owned */
     bool out_of_memory;
 };
 
 /* A failed allocation is remembered and reported by network_plan. */
 struct operand network_buffer(struct network *network, size_t rows, size_t columns);
 void network_add(struct network *network, const struct op *op);
+/* All operations so far make this, of the time and the label alone: a row to be remembered. */
+void network_remember(struct network *network, struct operand result);
 MUST_CHECK bool network_plan(struct network *network, struct error *error);
 void network_finish(struct network *network);
 
