@@ -27,6 +27,16 @@ void cost_init(struct cost *cost, const struct engine_calibration *calibration)
     if (cost->place_seconds <= 0.0)
         cost->place_seconds = PLACE_SECONDS_MIN;
     cost->fixed_seconds = one > cost->place_seconds ? one - cost->place_seconds : 0.0;
+    cost->is_guess = false;
+    atomic_init(&cost->scale, 1.0);
+}
+
+void cost_guess(struct cost *cost, double place_seconds)
+{
+    cost->calibration = (struct engine_calibration){{0}, {0}};
+    cost->fixed_seconds = 0.0;
+    cost->place_seconds = place_seconds;
+    cost->is_guess = true;
     atomic_init(&cost->scale, 1.0);
 }
 
@@ -38,12 +48,13 @@ static double base_seconds(const struct cost *cost, size_t places)
 void cost_learn(struct cost *cost, size_t places, double seconds)
 {
     const double scale = atomic_load_explicit(&cost->scale, memory_order_relaxed);
+    const double rate = cost->is_guess ? 1.0 : LEARNING_RATE;
     double ratio = seconds / base_seconds(cost, places);
 
     if (ratio > RATIO_MAX)
         ratio = RATIO_MAX;
-    atomic_store_explicit(&cost->scale, scale + LEARNING_RATE * (ratio - scale),
-                          memory_order_relaxed);
+    atomic_store_explicit(&cost->scale, scale + rate * (ratio - scale), memory_order_relaxed);
+    cost->is_guess = false;
 }
 
 double cost_step(const struct cost *cost, size_t places)

@@ -1,7 +1,8 @@
 /* cost.h - how long a model's steps take, as measured at start and learnt while serving.
  *
  * A step of p places takes scale * (fixed + p * place) seconds: fixed and place come from the
- * calibration, scale follows the ticks. The engine's thread writes; any thread reads. */
+ * calibration, or place from a guess; scale follows the ticks. The engine's thread writes; any
+ * thread reads. */
 #ifndef COST_H
 #define COST_H
 
@@ -10,11 +11,15 @@
 struct cost {
     struct engine_calibration calibration;
     double fixed_seconds, place_seconds;
+    bool is_guess; /* the engine's thread: the first tick is believed at once */
     _Atomic double scale;
 };
 
 /* From the calibration. */
 void cost_init(struct cost *cost, const struct engine_calibration *calibration);
+
+/* Nothing was measured: what a place might take, for now. */
+void cost_guess(struct cost *cost, double place_seconds);
 
 /* A tick of `places` places took `seconds`. */
 void cost_learn(struct cost *cost, size_t places, double seconds);

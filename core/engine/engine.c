@@ -118,8 +118,7 @@ static void *engine_main(void *context)
     struct engine *engine = context;
 
     gang_float_mode();
-    for (size_t i = 0; i < engine->batch_count; i++)
-        calibrate(&engine->tick, &engine->batches[i]);
+    calibrate(&engine->tick, engine->batches, engine->batch_count);
     pthread_mutex_lock(&engine->mutex);
     engine->ready = true;
     pthread_cond_signal(&engine->started);

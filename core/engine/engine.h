@@ -74,7 +74,8 @@ struct engine_options {
 struct engine;
 
 /* Allocates slots and workspaces for the largest batch of every model, starts the threads and
- * measures each model's seconds per step. The catalog must outlive the engine. */
+ * measures each model's seconds per step, or estimates them where a forward is long. The catalog
+ * must outlive the engine. */
 struct engine *engine_create(const struct engine_options *options, const struct catalog *catalog,
                              struct error *error);
 

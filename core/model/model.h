@@ -70,6 +70,8 @@ struct family {
                  struct error *error);
     /* Bytes that evaluate needs for a gang of `threads`, for any number of places. */
     size_t (*workspace_bytes)(const struct model *model, unsigned threads);
+    /* Multiply-adds of one place, about; NULL: few. */
+    double (*work)(const struct model *model);
     /* Fills every place's output, spread over the gang. The bits of a place depend on that place
      * only: not on count, neighbours, position, threads. Allocates nothing. `workspace` is
      * ARENA_ALIGN-aligned and holds nothing between calls. */

@@ -86,6 +86,12 @@ static size_t unet2d_workspace_bytes(const struct model *model, unsigned threads
     return network_workspace_bytes(&unet->network, threads);
 }
 
+static double unet2d_work(const struct model *model)
+{
+    const struct unet2d *unet = model->network;
+    return network_work(&unet->network);
+}
+
 /* Places as the network takes them, some at a time, because nothing is allocated here; so many that
  * the wait for the last of them weighs little. */
 enum { PLACES_AT_ONCE = 256 };
@@ -118,6 +124,7 @@ const struct family family_unet2d = {
     .name = "UNet2DModel",
     .open = unet2d_open,
     .workspace_bytes = unet2d_workspace_bytes,
+    .work = unet2d_work,
     .evaluate = unet2d_evaluate,
     .close = unet2d_close,
 };

@@ -129,6 +129,9 @@ void network_remember(struct network *network, struct operand result);
 MUST_CHECK bool network_plan(struct network *network, struct error *error);
 void network_finish(struct network *network);
 
+/* Multiply-adds of one evaluation, about. */
+double network_work(const struct network *network);
+
 size_t network_workspace_bytes(const struct network *network, unsigned threads);
 void network_run(const struct network *network, const struct evaluation *evaluations, size_t count,
                  struct gang *gang, void *workspace);

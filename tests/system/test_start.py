@@ -133,6 +133,21 @@ class Refusals(unittest.TestCase):
             self.assertIn("folder=broken", server.lines("model_refused")[0])
 
 
+class Readiness(unittest.TestCase):
+    def test_a_model_whose_forwards_take_long_does_not_hold_up_the_others(self):
+        models = daemon.make_models("faces")
+        self.addCleanup(shutil.rmtree, models)
+        config = models / "faces" / "unet" / "config.json"
+        config.write_text(json.dumps(dict(json.loads(config.read_text()), sample_size=256)))
+        with Daemon("--max-request-seconds", "1", models=models) as server:
+            self.assertEqual(server.get("/models/faces").json()["step_ms"], {})  # not tried
+            self.assertNotEqual(server.get("/models/mix").json()["step_ms"], {})
+            self.assertEqual(server.sample({"model": "mix", "steps": 1}).status, 200)
+            answer = server.sample({"model": "faces", "steps": 1})
+            self.assertEqual(answer.status, 422)
+            self.assertRegex(answer.json()["errors"][0]["detail"], "needs about [0-9.]+ s, above")
+
+
 class Options(unittest.TestCase):
     def setUp(self):
         self.directory = pathlib.Path(tempfile.mkdtemp())

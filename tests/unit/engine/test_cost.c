@@ -50,6 +50,20 @@ static void noise_in_the_calibration_does_not_make_places_free(void **state)
     assert_true(cost_step(&cost, 1) > 0.0);
 }
 
+/* A guess may be far off; what comes after it is averaged as ever. */
+static void the_first_tick_takes_the_place_of_a_guess(void **state)
+{
+    struct cost cost;
+
+    (void)state;
+    cost_guess(&cost, 0.5);
+    assert_true(near(cost_step(&cost, 4), 2.0));
+    cost_learn(&cost, 2, 3.0);
+    assert_true(near(cost_step(&cost, 4), 6.0));
+    cost_learn(&cost, 2, 1.0);
+    assert_true(near(cost_step(&cost, 4), 5.6));
+}
+
 static void a_clock_that_stood_still_leaves_the_prediction_a_number(void **state)
 {
     struct cost cost = cost_of((struct engine_calibration){.places = {1}, .milliseconds = {0}});
@@ -108,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_costs_something_fixed_and_something_a_place),
         cmocka_unit_test(one_measurement_makes_every_place_cost_the_same),
+        cmocka_unit_test(the_first_tick_takes_the_place_of_a_guess),
         cmocka_unit_test(noise_in_the_calibration_does_not_make_places_free),
         cmocka_unit_test(a_clock_that_stood_still_leaves_the_prediction_a_number),
         cmocka_unit_test(the_prediction_follows_the_ticks_and_forgives_one),

@@ -183,12 +183,36 @@ static void a_table_answers_the_row_of_the_time_or_the_label(void **state)
     network_finish(&network);
 }
 
+/* 3x3 windows of 2 numbers at each of 6 outputs, 5 channels; 4 rows of 3 to 7; 11 tokens of 2 x 4.
+ */
+static void work_is_the_multiply_adds_of_the_products(void **state)
+{
+    (void)state;
+    struct network network = {.kernels = backend_find("portable")->kernels};
+    struct op conv = op_of(&op_conv, OPERAND_NONE, OPERAND_NONE);
+    struct op linear = op_of(&op_linear, OPERAND_NONE, OPERAND_NONE);
+    struct op attention = op_of(&op_attention, OPERAND_NONE, OPERAND_NONE);
+    conv.shape.conv = (struct conv_shape){
+        .in_channels = 2, .out_height = 2, .out_width = 3, .out_channels = 5, .stride = 1};
+    linear.shape.linear = (struct linear_shape){.rows = 4, .in = 3, .out = 7};
+    attention.shape.attention = (struct attention_shape){.tokens = 11, .heads = 2, .head_dim = 4};
+    add_map(&network, &op_copy, OPERAND_NONE, OPERAND_NONE, (struct map_shape){9, 9, 9});
+    network_add(&network, &conv);
+    assert_true(network_work(&network) == 9 * 2 * 6 * 5);
+    network_add(&network, &linear);
+    assert_true(network_work(&network) == 540 + 4 * 3 * 7);
+    network_add(&network, &attention);
+    assert_true(network_work(&network) == 624 + 2 * 11 * 11 * 8);
+    network_finish(&network);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffers_that_are_alive_together_do_not_overlap),
         cmocka_unit_test(samples_come_through_whole_and_in_step),
         cmocka_unit_test(filtered_samples_are_the_same_whole_and_in_step_and_over_their_time),
+        cmocka_unit_test(work_is_the_multiply_adds_of_the_products),
         cmocka_unit_test(a_table_answers_the_row_of_the_time_or_the_label),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
