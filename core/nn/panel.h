@@ -24,6 +24,9 @@ struct panel_product {
     const float *a, *panels;
     float *c;
     size_t a_ld, c_ld;
+    /* Where the panels are of a wider matrix: its columns, and which of them is c's first, a
+     * multiple of PANEL_COLUMNS. */
+    size_t all_columns, first_column;
 };
 
 void panel_product_avx512(const struct panel_product *product);

@@ -10,7 +10,9 @@ static void one_row(const struct panel_product *product, size_t row, size_t firs
     size_t rest = product->depth - first, width = product->columns - column;
     size_t depth = rest < PANEL_DEPTH ? rest : PANEL_DEPTH;
     const float *a = product->a + row * product->a_ld + first;
-    const float *b = product->panels + panel_place(product->columns, product->depth, first, column);
+    size_t all = product->all_columns > 0 ? product->all_columns : product->columns;
+    const float *b =
+        product->panels + panel_place(all, product->depth, first, product->first_column + column);
     float *c = product->c + row * product->c_ld + column;
     size_t count = width < LANES ? width : LANES;
     struct lanes sum = first > 0 ? lanes_load_some(c, count) : lanes_set(0.0f);
