@@ -201,9 +201,9 @@ static void print_by_sampler(const struct metric *metric, const struct snapshot 
         struct engine_model_stats stats;
 
         engine_model_stats(snapshot->service->engine, model, &stats);
-        for (size_t j = 0; sampler_at(j) != NULL; j++)
+        for (size_t j = 0; j < SAMPLER_TOTAL; j++)
             buffer_printf(out, "%s{model=\"%s\",sampler=\"%s\"} %" PRIu64 "\n", metric->name,
-                          model->name, sampler_at(j)->name,
+                          model->name, sampler_any_at(j)->name,
                           samples ? stats.samples[j] : stats.row_steps[j]);
     }
 }

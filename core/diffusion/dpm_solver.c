@@ -69,7 +69,7 @@ static struct weights stochastic(const struct multistep_span *span, size_t order
     const double alpha = span->to.alpha, h = 2.0 * span->h, q = -math_expm1(-h);
     struct weights weights = {.x = span->to.sigma / span->from.sigma * math_exp(-span->h),
                               .m = alpha * q,
-                              .noise = span->to.sigma * sqrt(q)};
+                              .noise = span->to.sigma * sqrt(fmax(q, 0.0))};
 
     if (order == 2 && midpoint)
         weights.first = weights.m / 2.0;

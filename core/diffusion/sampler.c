@@ -39,6 +39,22 @@ const struct sampler *sampler_at(size_t index)
     return index < SAMPLER_COUNT ? samplers[index] : NULL;
 }
 
+const struct sampler *sampler_any_at(size_t number)
+{
+    if (number < SAMPLER_COUNT)
+        return samplers[number];
+    return number < SAMPLER_TOTAL ? encoders[number - SAMPLER_COUNT] : NULL;
+}
+
+size_t sampler_number(const struct sampler *sampler)
+{
+    size_t number = 0;
+
+    while (number < SAMPLER_TOTAL && sampler_any_at(number) != sampler)
+        number++;
+    return number;
+}
+
 /* What a process does not have of what the sampler needs. */
 static bool has_all(const struct sampler *sampler, const struct process *process)
 {

@@ -197,10 +197,20 @@ SAMPLERS(SAMPLER_DECLARE)
 ENCODERS(SAMPLER_DECLARE)
 #undef SAMPLER_DECLARE
 
+/* Of both tables. */
+#define SAMPLER_ONE(name) +1
+enum { SAMPLER_TOTAL = SAMPLERS(SAMPLER_ONE) ENCODERS(SAMPLER_ONE) };
+#undef SAMPLER_ONE
+
 /* NULL when there is none of that name / past the end. */
 const struct sampler *sampler_find(const char *name);
 const struct sampler *sampler_at(size_t index);
 const struct sampler *encoder_find(const char *name);
+
+/* What runs through an engine is counted by these: samplers, as sampler_at has them, then encoders.
+ * NULL past the end; SAMPLER_TOTAL: in neither table. */
+const struct sampler *sampler_any_at(size_t number);
+size_t sampler_number(const struct sampler *sampler);
 
 bool sampler_has_option(const struct sampler *sampler, enum sampler_option option);
 

@@ -248,7 +248,7 @@ static void end_row(struct batch *batch, struct slot *slot)
     if (is_large(batch, request))
         batch->large_running--;
     if (slot->outcome == ADVANCE_DONE)
-        count(&batch->counters.samples[request->sampler_index], 1);
+        count(&batch->counters.samples[request->sampler_number], 1);
     batch->idle[batch->idle_count++] = slot;
 }
 

@@ -15,8 +15,8 @@ struct counters {
 
 struct model_counters {
     atomic_ullong steps;
-    /* One more than there are samplers: what is not in the table is counted there, unseen. */
-    atomic_ullong row_steps[ENGINE_SAMPLERS_MAX + 1], samples[ENGINE_SAMPLERS_MAX + 1];
+    /* By sampler_number: what is in no table is counted last, unseen. */
+    atomic_ullong row_steps[SAMPLER_TOTAL + 1], samples[SAMPLER_TOTAL + 1];
     atomic_ullong step_buckets[ENGINE_TIME_BUCKETS];
     _Atomic double step_seconds;
 };

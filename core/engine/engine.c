@@ -255,15 +255,6 @@ void engine_destroy(struct engine *engine)
 
 /* --- requests --- */
 
-static size_t sampler_index(const struct sampler *sampler)
-{
-    size_t i = 0;
-
-    while (i < ENGINE_SAMPLERS_MAX && sampler_at(i) != NULL && sampler_at(i) != sampler)
-        i++;
-    return i < ENGINE_SAMPLERS_MAX && sampler_at(i) == NULL ? ENGINE_SAMPLERS_MAX : i;
-}
-
 static void prepare(struct request *request)
 {
     size_t places = 0;
@@ -279,7 +270,7 @@ static void prepare(struct request *request)
     request->rows_left = request->n;
     request->places_running = 0;
     request->places_left = (uint64_t)places * request->plan->evaluations;
-    request->sampler_index = sampler_index(request->plan->sampler);
+    request->sampler_number = sampler_number(request->plan->sampler);
 }
 
 static bool admit(const struct engine *engine, const struct request *request, struct error *error)

@@ -58,7 +58,7 @@ struct request {
     size_t rows_started, rows_running, rows_left; /* left: not ended yet, started or not */
     size_t places_running;                        /* that its running rows take in one tick */
     uint64_t places_left;                         /* predicted, until it is done */
-    size_t sampler_index;                         /* as sampler_at counts */
+    size_t sampler_number;
 };
 
 struct engine_options {
@@ -116,11 +116,9 @@ struct engine_calibration engine_calibration(const struct engine *engine,
 #define ENGINE_BATCH_BUCKETS 14 /* upper bounds 1 2 4 … 4096 places, last +Inf */
 #define ENGINE_TIME_BUCKETS  16 /* upper bounds ENGINE_TIME_BOUNDS, last +Inf */
 extern const double ENGINE_TIME_BOUNDS[ENGINE_TIME_BUCKETS - 1]; /* seconds */
-#define ENGINE_SAMPLERS_MAX 32
 struct engine_model_stats {
-    uint64_t steps; /* forwards */
-    /* By sampler_at index. */
-    uint64_t row_steps[ENGINE_SAMPLERS_MAX], samples[ENGINE_SAMPLERS_MAX];
+    uint64_t steps;                                            /* forwards */
+    uint64_t row_steps[SAMPLER_TOTAL], samples[SAMPLER_TOTAL]; /* by sampler_number */
     uint64_t step_buckets[ENGINE_TIME_BUCKETS];
     double step_seconds;
 };

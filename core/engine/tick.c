@@ -22,7 +22,7 @@ static void account(struct batch *batch)
         request->places += batch->place_count;
         atomic_fetch_add_explicit(&request->evaluations_done, request->rows_running,
                                   memory_order_relaxed);
-        count(&batch->counters.row_steps[request->sampler_index], request->rows_running);
+        count(&batch->counters.row_steps[request->sampler_number], request->rows_running);
     }
     atomic_fetch_sub_explicit(&batch->places_left, predicted, memory_order_relaxed);
 }
