@@ -1,7 +1,7 @@
 /* The engine's policy, tick by tick, without its thread. */
 #include "tests/support/test.h"
 
-#include "core/engine/calibrate.h"
+#include "core/engine/tick.h"
 #include "tests/support/fake_model.h"
 
 #include <math.h>
@@ -20,8 +20,6 @@ struct bench {
     struct scratch scratch;
     struct request *group[SLOTS];
     float noise[DIM], values[DIM], workspace[64];
-    struct place probe[PROBE_PLACES];
-    float probe_x[DIM], probe_output[PROBE_PLACES * 2 * DIM];
 };
 
 static struct bench bench;
@@ -41,8 +39,7 @@ static int bench_up(void **state)
     assert_int_equal(bench.arena.used, counted.bytes);
     cost_init(&bench.batch.cost, &calibration);
     bench.scratch = (struct scratch){.noise = bench.noise, .values = bench.values};
-    bench.tick = (struct tick){.probe = {bench.probe, bench.probe_x, bench.probe_output},
-                               .gang = gang_create(1, &error),
+    bench.tick = (struct tick){.gang = gang_create(1, &error),
                                .workspace = bench.workspace,
                                .scratch = &bench.scratch,
                                .group = bench.group,
@@ -539,57 +536,6 @@ static void known_values_are_kept_and_frames_are_taken_around_whole_steps(void *
     assert_memory_equal(&values[5 * 2 * DIM], &request.x[DIM], DIM * sizeof(float));
 }
 
-static void calibration_measures_what_fits_into_the_slots(void **state)
-{
-    const struct engine_calibration *calibration = &bench.batch.cost.calibration;
-
-    (void)state;
-    bench.batch.cost = (struct cost){.scale = 1.0};
-    calibrate(&bench.tick, &bench.batch, 1);
-    assert_int_equal(calibration->places[0], 1);
-    assert_int_equal(calibration->places[1], 4);
-    assert_int_equal(calibration->places[2], 0);
-    assert_true(calibration->milliseconds[1] > 0.0);
-    assert_true(cost_step(&bench.batch.cost, 8) > 0.0);
-    /* A model that nobody asks for has slots that were never written to. */
-    assert_null(bench.batch.slots[0].output);
-    assert_null(bench.batch.idle[SLOTS - 1]);
-}
-
-static double heavy_work(const struct model *model)
-{
-    (void)model;
-    return 3e12;
-}
-
-static void a_forward_that_looks_long_is_not_made_but_estimated(void **state)
-{
-    struct family heavy = *bench.model.model.family;
-    struct pace pace = {1e12};
-
-    (void)state;
-    heavy.work = heavy_work;
-    bench.model.model.family = &heavy;
-    calibrate_one(&bench.tick, &bench.batch, &pace);
-    assert_int_equal(bench.model.calls, 0);
-    assert_int_equal(bench.batch.cost.calibration.places[0], 0);
-    assert_true(fabs(cost_step(&bench.batch.cost, 4) - 12.0) < 1e-9);
-    assert_true(pace.work_per_second == 1e12);
-}
-
-static void a_forward_that_looks_short_is_made_and_tells_the_pace(void **state)
-{
-    struct family heavy = *bench.model.model.family;
-    struct pace pace = {3e12};
-
-    (void)state;
-    heavy.work = heavy_work;
-    bench.model.model.family = &heavy;
-    calibrate_one(&bench.tick, &bench.batch, &pace);
-    assert_true(bench.model.calls > 0);
-    assert_true(fabs(pace.work_per_second * cost_step(&bench.batch.cost, 1) / 3e12 - 1.0) < 1e-9);
-}
-
 #define TICK_TEST(name) cmocka_unit_test_setup_teardown(name, bench_up, bench_down)
 
 int main(void)
@@ -613,9 +559,6 @@ int main(void)
         TICK_TEST(requests_are_prepared_once_before_their_first_row),
         TICK_TEST(a_request_that_cannot_be_prepared_ends_and_no_other),
         TICK_TEST(known_values_are_kept_and_frames_are_taken_around_whole_steps),
-        TICK_TEST(calibration_measures_what_fits_into_the_slots),
-        TICK_TEST(a_forward_that_looks_long_is_not_made_but_estimated),
-        TICK_TEST(a_forward_that_looks_short_is_made_and_tells_the_pace),
     };
     return cmocka_run_group_tests_name("tick", tests, NULL, NULL);
 }
