@@ -1,5 +1,7 @@
 #include "server/log.h"
 
+#include "proto/text.h"
+
 #include <math.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -9,6 +11,7 @@
 #include <unistd.h>
 
 #define FIELD_MAX 256
+#define PIECE_MAX 16 /* of one character, escaped, with the NUL */
 
 static enum log_format chosen;
 static atomic_uint dropped;
@@ -18,64 +21,49 @@ void log_start(enum log_format format)
     chosen = format;
 }
 
-/* The bytes of the UTF-8 character at `text`, or 0 when it is not one or should not be shown as it
- * is: controls, line and paragraph separators, marks that reorder text. */
-static size_t plain_character(const unsigned char *text)
+/* As JSON has it: beyond U+FFFF a pair of surrogates (RFC 8259, section 7). */
+static size_t escape_character(uint32_t character, char out[PIECE_MAX])
 {
-    size_t size = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : 3;
-    unsigned code = text[0];
+    const uint32_t beyond = character - 0x10000;
 
-    if (text[0] >= 0xf0)
-        size = text[0] < 0xf5 ? 4 : 0;
-    if (size <= 1)
-        return text[0] >= 0x20 && text[0] < 0x7f ? 1 : 0;
-    code &= 0x7fu >> size;
-    for (size_t i = 1; i < size; i++) {
-        if ((text[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (text[i] & 0x3fu);
-    }
-    if ((size == 3 && code < 0x800) || (size == 4 && (code < 0x10000 || code > 0x10ffff)))
-        return 0;
-    if (code < 0xa0 || (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-        (code >= 0x2060 && code <= 0x206f) || (code >= 0xd800 && code <= 0xdfff) || code == 0xfeff)
-        return 0;
-    return size;
+    if (character < 0x10000)
+        return (size_t)snprintf(out, PIECE_MAX, "\\u%04x", (unsigned)character);
+    return (size_t)snprintf(out, PIECE_MAX, "\\u%04x\\u%04x", (unsigned)(0xd800 + (beyond >> 10)),
+                            (unsigned)(0xdc00 + (beyond & 0x3ff)));
 }
 
-/* An escape as JSON has it; a byte that is no character becomes \u00XX, in logfmt too. */
-static size_t escape_one(const unsigned char *text, char out[8])
+/* The next character, as it is or escaped where it could leave its field or hide; a byte that is no
+ * character is escaped as the character of its number. In logfmt too. */
+static size_t escape_next(const char **cursor, char out[PIECE_MAX])
 {
-    const size_t size = plain_character(text);
+    const char *start = *cursor;
+    const uint32_t character = text_next(cursor);
+    const size_t size = (size_t)(*cursor - start);
 
-    if (size > 1) {
-        memcpy(out, text, size);
-        return size;
-    }
-    if (size == 0)
-        return (size_t)snprintf(out, 8, "\\u%04x", text[0]);
-    if (text[0] == '"' || text[0] == '\\')
-        return (size_t)snprintf(out, 8, "\\%c", text[0]);
-    out[0] = (char)text[0];
-    return 1;
+    if (size == 1 && (unsigned char)*start >= 0x80)
+        return escape_character((unsigned char)*start, out);
+    if (character == '"' || character == '\\')
+        return (size_t)snprintf(out, PIECE_MAX, "\\%c", (char)character);
+    if (!text_printable(character))
+        return escape_character(character, out);
+    memcpy(out, start, size);
+    return size;
 }
 
 size_t log_escape(const char *value, char *out, size_t size)
 {
-    const unsigned char *text = (const unsigned char *)value;
     const size_t limit = size - 1 < FIELD_MAX ? size - 1 : FIELD_MAX;
     size_t used = 1;
 
     out[0] = '"';
-    while (*text != '\0') {
-        char piece[8];
-        const size_t plain = plain_character(text), length = escape_one(text, piece);
+    while (*value != '\0') {
+        char piece[PIECE_MAX];
+        const size_t length = escape_next(&value, piece);
 
         if (used + length + 1 > limit)
             break;
         memcpy(out + used, piece, length);
         used += length;
-        text += plain > 1 ? plain : 1;
     }
     out[used++] = '"';
     out[used] = '\0';
