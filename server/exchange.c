@@ -33,6 +33,21 @@ void exchange_release(struct exchange *exchange)
     free(exchange);
 }
 
+/* The library has no memory for so many parameters, and closes the connection without a word. */
+static void refuse_parameters(struct exchange *exchange)
+{
+    struct answer answer = {0};
+
+    metrics_rejected(&exchange->http->service->metrics, exchange->problem.code);
+    answer_problem(&answer, &exchange->problem, exchange->id);
+    answer_header(&answer, "Cache-Control", "no-store");
+    reply_past_library(exchange->connection->descriptor, &answer, exchange->id);
+    exchange->status = answer.status;
+    exchange->answer_bytes = answer.body.size;
+    exchange->is_gone = true;
+    answer_finish(&answer);
+}
+
 void *exchange_open(void *context, const char *raw_target, struct MHD_Connection *mhd)
 {
     struct exchange *exchange = calloc(1, sizeof *exchange);
@@ -53,6 +68,8 @@ void *exchange_open(void *context, const char *raw_target, struct MHD_Connection
     exchange->connection->exchange = exchange;
     if (exchange->connection->phase == CONNECTION_IDLE)
         connection_enter(exchange->connection, CONNECTION_HEAD);
+    if (!target_few_parameters(raw_target, &exchange->problem))
+        refuse_parameters(exchange);
     return exchange;
 }
 

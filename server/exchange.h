@@ -40,8 +40,9 @@ struct exchange {
     struct reading *reading; /* in EXCHANGE_READING; exchange_read.c's */
     struct sample *sample;   /* owned; submitted */
     uv_poll_t watch;         /* for the client's leaving, while waiting */
-    bool is_watching, is_gone;
-    int status; /* answered; 0: not yet */
+    bool is_watching;
+    bool is_gone; /* the client, or all that there is to say to it is said */
+    int status;   /* answered; 0: not yet */
     size_t answer_bytes;
     struct exchange *next; /* in http->waiting */
 };

@@ -11,4 +11,8 @@
 enum MHD_Result reply_send(struct MHD_Connection *connection, struct answer *answer,
                            const char *request_id, bool closes);
 
+/* Past the library, which has no answer of its own for this request; the connection is to be
+ * closed. What does not fit into the socket is lost. */
+void reply_past_library(int descriptor, const struct answer *answer, const char *request_id);
+
 #endif

@@ -5,12 +5,16 @@
 
 #include "proto/problem.h"
 
-#define TARGET_MAX 4096
+#define TARGET_MAX            4096
+#define TARGET_PARAMETERS_MAX 256 /* of the query; the library has memory for some 450 */
 
 struct target {
     char path[TARGET_MAX + 1];  /* decoded; no control bytes, no escaped . / \ or % */
     char query[TARGET_MAX + 1]; /* as sent, without the question mark; "" when there is none */
 };
+
+/* URI_TOO_LONG when the query has more parameters than TARGET_PARAMETERS_MAX. `raw` may be NULL. */
+bool target_few_parameters(const char *raw, struct problem *problem);
 
 /* BAD_REQUEST or URI_TOO_LONG. `raw` NULL: the request had no target. */
 bool target_read(struct target *target, const char *raw, struct problem *problem);

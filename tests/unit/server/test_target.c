@@ -68,6 +68,23 @@ static void target_of_4096_bytes_passes_and_one_more_is_414(void **state)
     assert_int_equal(strlen(target.path), TARGET_MAX);
 }
 
+static void query_of_256_parameters_passes_and_one_more_is_414(void **state)
+{
+    char raw[2 * TARGET_PARAMETERS_MAX + 8] = "/a?";
+    struct problem problem = {0};
+
+    (void)state;
+    for (int i = 1; i < TARGET_PARAMETERS_MAX; i++)
+        memcpy(raw + 1 + 2 * i, "b&", 3);
+    assert_true(target_few_parameters(raw, &problem));
+    memcpy(raw + strlen(raw), "&", 2);
+    assert_false(target_few_parameters(raw, &problem));
+    assert_int_equal(problem.code, PROBLEM_URI_TOO_LONG);
+    assert_string_equal(problem.detail, "the query has 257 parameters, more than 256");
+    assert_true(target_few_parameters("/a&b&c", &problem));
+    assert_true(target_few_parameters(NULL, &problem));
+}
+
 static void each_parameter_of_a_query_is_a_fault(void **state)
 {
     struct target target = {.query = "a=1&b&&c=2"};
@@ -88,6 +105,7 @@ int main(void)
         cmocka_unit_test(good_targets_are_decoded_once),
         cmocka_unit_test(bad_targets_are_refused),
         cmocka_unit_test(target_of_4096_bytes_passes_and_one_more_is_414),
+        cmocka_unit_test(query_of_256_parameters_passes_and_one_more_is_414),
         cmocka_unit_test(each_parameter_of_a_query_is_a_fault),
     };
 
