@@ -66,6 +66,23 @@ class Check(unittest.TestCase):
         self.assertEqual(out.count("\n"), 1)
 
 
+    def test_snapshot_of_a_cache_is_refused_and_its_copy_with_cp_rL_is_good(self):
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="denoised-hub-"))
+        self.addCleanup(shutil.rmtree, directory)
+        snapshot = directory / "models--owner--mix" / "snapshots" / "0123abcd"
+        blobs = daemon.write_mixture(directory / "models--owner--mix" / "blobs")
+        snapshot.mkdir(parents=True)
+        for blob in blobs.iterdir():
+            (snapshot / blob.name).symlink_to(os.path.join("..", "..", "blobs", blob.name))
+        code, out, _ = run("check", snapshot)
+        self.assertEqual(code, 2)
+        self.assertIn("leads out of the model's folder", out)
+        subprocess.run("cp -rL %s/models--owner--mix/snapshots/* %s/mix" % (directory, directory),
+                       shell=True, check=True)
+        code, out, _ = run("check", directory / "mix")
+        self.assertEqual((code, out[:8]), (0, "ok: mix:"))
+
+
 class Refusals(unittest.TestCase):
     def setUp(self):
         self.directory = daemon.make_models()
