@@ -269,15 +269,15 @@ static double predicted_seconds(const struct sample_fields *fields, const struct
                                 const struct engine *engine)
 {
     const size_t guided = fill_classes(fields, NULL, NULL);
+    const size_t evaluations = plan->evaluations_due;
     double seconds = 0.0;
 
     if (engine == NULL)
         return 0.0;
     if (guided < fields->n)
-        seconds +=
-            engine_predict_seconds(engine, fields->model, fields->n - guided, plan->evaluations);
+        seconds += engine_predict_seconds(engine, fields->model, fields->n - guided, evaluations);
     if (guided > 0)
-        seconds += engine_predict_seconds(engine, fields->model, guided, 2 * plan->evaluations);
+        seconds += engine_predict_seconds(engine, fields->model, guided, 2 * evaluations);
     return seconds;
 }
 

@@ -32,6 +32,12 @@ static const double ERRORS[SLOPES] = {-71.0 / 57600,    0.0,         71.0 / 1669
 #define ULPS_MIN     10.0
 #define FIRST_LENGTH 1e-6
 
+/* Of rk45_evaluations_due. The pair's order says the fifth root of the tolerance; it is the third
+ * because what a model takes and answers is float32, which is rough at steps as short as that. */
+#define DUE_LEAST     100.0
+#define DUE           400.0
+#define DUE_TOLERANCE 1e-5
+
 /* The second slope has no weight in what ends a step: its place is the end's, until it is known
  * whether that is good. */
 #define PLACE_OF_END 1
@@ -154,6 +160,15 @@ static void make_point(struct rk45 *solver, size_t slope)
             sum += coefficient[k] * slopes[k * dim + i];
         point[i] = start[i] + h * sum;
     }
+}
+
+size_t rk45_evaluations_due(const struct rk45_rule *rule)
+{
+    /* Points are of order 1: the larger tolerance decides. */
+    const double tolerance = fmax(rule->rtol, rule->atol);
+    const double due = DUE * math_pow(DUE_TOLERANCE / tolerance, 1.0 / 3.0);
+
+    return (size_t)fmin(fmax(due, DUE_LEAST), (double)rule->evaluations_max);
 }
 
 static enum rk45_outcome try_step(struct rk45 *solver)

@@ -52,6 +52,7 @@ struct plan {
     size_t first;           /* entry in `step` where rows begin: what stands before is not run */
     bool from_picture;      /* rows begin with the picture, noised to the level of that entry */
     size_t evaluations;     /* of the model per row, or their limit */
+    size_t evaluations_due; /* the same, or what rows mostly take: costs are predicted by it */
     bool is_adaptive;       /* each row needs its own number of evaluations: NFE is reported */
     size_t dim;             /* D: floats in one x */
     size_t output_dim;      /* floats the model answers: D, or 2 D with a learned variance */
@@ -144,8 +145,9 @@ struct sampler {
     /* Whether the config's value of an option is one for this sampler (solver_order 3 is none for
      * dpmpp_2m), else its own default stands; NULL: every value is. */
     bool (*takes_config)(enum sampler_option option, double value);
-    /* Fills step, step_count, evaluations, state_floats, start_scale of a zeroed plan whose other
-     * fields are set. `step` may be allocated before a refusal: plan_create frees it. */
+    /* Fills step, step_count, evaluations (evaluations_due, too, if it is adaptive),
+     * state_floats, start_scale of a zeroed plan whose other fields are set. `step` may be
+     * allocated before a refusal: plan_create frees it. */
     bool (*plan)(struct plan *plan, struct error *error);
     /* Draws x_T into x, unless row_begin_given (conditioning.h) has put something there, and asks
      * for the evaluation of entry plan->first: input, time, level, conversion. */

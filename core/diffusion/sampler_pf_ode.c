@@ -92,9 +92,20 @@ static bool plan_ve_euler(struct plan *plan, struct error *error)
 
 /* --- plan ------------------------------------------------------------------------------------- */
 
+static struct rk45_rule rule_of(const struct plan *plan)
+{
+    return (struct rk45_rule){.start = plan->step[0].coefficient[PF_ODE_START],
+                              .end = plan->step[0].coefficient[PF_ODE_END],
+                              .rtol = plan->options.value[OPTION_RTOL],
+                              .atol = plan->options.value[OPTION_ATOL],
+                              .evaluations_max = plan->evaluations,
+                              .dim = plan->dim};
+}
+
 static bool plan_rk45(struct plan *plan, struct error *error)
 {
     const double start = start_of(plan), end = end_of(plan);
+    struct rk45_rule rule;
 
     if (plan->steps_asked)
         return error_set(error, ERROR_INVALID, "method rk45 chooses its steps itself");
@@ -108,6 +119,8 @@ static bool plan_rk45(struct plan *plan, struct error *error)
     plan->steps = 0;
     plan->evaluations = (size_t)plan->options.value[OPTION_MAX_NFE];
     plan->is_adaptive = true;
+    rule = rule_of(plan);
+    plan->evaluations_due = rk45_evaluations_due(&rule);
     plan->state_floats = RK45_VECTORS * plan->dim * (sizeof(double) / sizeof(float));
     plan->start_scale = process_start_scale(plan->process);
     return true;
@@ -147,16 +160,6 @@ static bool pf_ode_plan(struct plan *plan, struct error *error)
 }
 
 /* --- row: rk45 -------------------------------------------------------------------------------- */
-
-static struct rk45_rule rule_of(const struct plan *plan)
-{
-    return (struct rk45_rule){.start = plan->step[0].coefficient[PF_ODE_START],
-                              .end = plan->step[0].coefficient[PF_ODE_END],
-                              .rtol = plan->options.value[OPTION_RTOL],
-                              .atol = plan->options.value[OPTION_ATOL],
-                              .evaluations_max = plan->evaluations,
-                              .dim = plan->dim};
-}
 
 static struct rk45 solver_of(struct row *row, const struct rk45_rule *rule)
 {

@@ -269,7 +269,7 @@ static void prepare(struct request *request)
     request->rows_started = request->rows_running = 0;
     request->rows_left = request->n;
     request->places_running = 0;
-    request->places_left = (uint64_t)places * request->plan->evaluations;
+    request->places_left = (uint64_t)places * request->plan->evaluations_due;
     request->sampler_number = sampler_number(request->plan->sampler);
 }
 

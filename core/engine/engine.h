@@ -57,7 +57,7 @@ struct request {
     bool is_prepared;
     size_t rows_started, rows_running, rows_left; /* left: not ended yet, started or not */
     size_t places_running;                        /* that its running rows take in one tick */
-    uint64_t places_left;                         /* predicted, until it is done */
+    uint64_t places_left; /* predicted, until it is done: of an adaptive plan what is expected */
     size_t sampler_number;
 };
 

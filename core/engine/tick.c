@@ -13,7 +13,7 @@ static void account(struct batch *batch)
 
         if (places == 0)
             continue;
-        /* A plan's evaluations may be a limit, or too few when the sampler is wrong. */
+        /* Rows of an adaptive sampler may take more than was expected. */
         if (less > request->places_left)
             less = request->places_left;
         request->places_left -= less;

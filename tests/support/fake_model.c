@@ -169,10 +169,13 @@ const struct sampler fake_double = {
 
 struct plan fake_plan(const struct fake_model *fake, const struct sampler *sampler, size_t steps)
 {
+    const size_t evaluations = sampler == &fake_double ? 2 * steps : steps;
+
     return (struct plan){.sampler = sampler,
                          .steps = steps,
                          .step_count = steps,
-                         .evaluations = sampler == &fake_double ? 2 * steps : steps,
+                         .evaluations = evaluations,
+                         .evaluations_due = evaluations,
                          .dim = fake->model.shape.dim,
                          .output_dim = fake->model.shape.output_dim,
                          .state_floats = fake->model.shape.dim + 1};

@@ -274,6 +274,7 @@ static void evaluations_are_counted_by_method(void **state)
         struct plan *plan = plan_of(&process, 12, &options);
 
         assert_int_equal(plan->evaluations, 12 * rows[i].each);
+        assert_int_equal(plan->evaluations_due, plan->evaluations);
         assert_false(plan->is_adaptive);
         assert_false(plan->options.given[OPTION_RTOL]);
         assert_true(plan->options.given[OPTION_SAMPLING_EPS]);
@@ -298,6 +299,34 @@ static void rk45_counts_no_steps_and_says_its_limit(void **state)
     assert_true(plan->is_adaptive);
     assert_true(plan->options.value[OPTION_ATOL] == 1e-5);
     plan_destroy(plan);
+    process_finish(&process);
+}
+
+/* By the larger tolerance, between a least number and the limit. */
+static void rk45_expects_more_of_finer_tolerances_and_never_more_than_its_limit(void **state)
+{
+    static const struct {
+        double rtol, atol, max_nfe;
+        size_t expected;
+    } rows[] = {{1e-5, 1e-5, 1e4, 400},     {1e-12, 1e-5, 1e4, 400}, {1e-8, 1e-8, 1e4, 4000},
+                {1e-12, 1e-12, 1e4, 10000}, {1e-5, 1e-5, 50, 50},    {.1, .1, 1e4, 100}};
+    const struct process_config config = process_config_default(PROCESS_VP);
+    struct process process;
+
+    (void)state;
+    open_process(&process, &config);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct option_values options = by(METHOD_RK45);
+        struct plan *plan;
+
+        give(&options, OPTION_RTOL, rows[i].rtol);
+        give(&options, OPTION_ATOL, rows[i].atol);
+        give(&options, OPTION_MAX_NFE, rows[i].max_nfe);
+        plan = plan_of(&process, 0, &options);
+        assert_in_range(plan->evaluations_due, rows[i].expected - 1, rows[i].expected);
+        assert_int_equal(plan->evaluations, rows[i].max_nfe);
+        plan_destroy(plan);
+    }
     process_finish(&process);
 }
 
@@ -484,6 +513,7 @@ int main(void)
         cmocka_unit_test(a_sample_leads_back_to_its_noise),
         cmocka_unit_test(evaluations_are_counted_by_method),
         cmocka_unit_test(rk45_counts_no_steps_and_says_its_limit),
+        cmocka_unit_test(rk45_expects_more_of_finer_tolerances_and_never_more_than_its_limit),
         cmocka_unit_test(stages_are_asked_at_their_own_times),
         cmocka_unit_test(a_limit_that_is_too_low_is_a_failure_that_knows_what_was_used),
         cmocka_unit_test(rows_allocate_nothing),

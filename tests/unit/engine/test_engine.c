@@ -4,6 +4,7 @@
 #include "tests/support/allocations.h"
 #include "tests/support/fake_model.h"
 
+#include <math.h>
 #include <semaphore.h>
 #include <string.h>
 #include <time.h>
@@ -237,6 +238,40 @@ static void a_long_backlog_refuses_whatever_comes_next(void **state)
     (void)house_down(NULL);
 }
 
+/* What its limit allows is not what is waited for. */
+static void an_adaptive_sampler_counts_by_what_is_expected_of_it(void **state)
+{
+    static struct fake_request plain, adaptive;
+    double backlog;
+
+    (void)state;
+    fake_request_init(&plain, &house.models[0], &fake_single, 5, 10);
+    fake_request_init(&adaptive, &house.models[0], &fake_single, 5, 10);
+    adaptive.plan.evaluations = 10000;
+    adaptive.plan.is_adaptive = true;
+    fake_gate_close(&house.models[0], 0);
+    submit(&plain);
+    backlog = engine_backlog_seconds(house.engine);
+    submit(&adaptive);
+    assert_true(fabs(engine_backlog_seconds(house.engine) - 2.0 * backlog) < 1e-9 * backlog);
+    fake_gate_open(&house.models[0]);
+    collect_all(2);
+    assert_true(engine_backlog_seconds(house.engine) == 0.0);
+}
+
+static void a_row_that_takes_more_than_was_expected_is_not_waited_for_below_nothing(void **state)
+{
+    static struct fake_request request;
+
+    (void)state;
+    fake_request_init(&request, &house.models[0], &fake_single, 9, 3);
+    request.plan.evaluations_due = 2;
+    submit(&request);
+    collect_all(1);
+    assert_int_equal(request.request.evaluations_done, 3 * 9);
+    assert_true(engine_backlog_seconds(house.engine) == 0.0);
+}
+
 static void a_plan_with_more_state_than_a_slot_has_is_refused(void **state)
 {
     static struct fake_request request;
@@ -388,6 +423,8 @@ int main(void)
         cmocka_unit_test(a_row_has_the_same_bytes_alone_in_a_batch_and_for_any_number_of_threads),
         cmocka_unit_test(a_full_queue_refuses_and_takes_again_when_one_has_ended),
         cmocka_unit_test(a_long_backlog_refuses_whatever_comes_next),
+        ENGINE_TEST(an_adaptive_sampler_counts_by_what_is_expected_of_it),
+        ENGINE_TEST(a_row_that_takes_more_than_was_expected_is_not_waited_for_below_nothing),
         ENGINE_TEST(a_plan_with_more_state_than_a_slot_has_is_refused),
         ENGINE_TEST(a_cancelled_request_frees_its_rows_within_one_step),
         ENGINE_TEST(the_models_take_turns),

@@ -55,6 +55,23 @@ static void a_guided_row_costs_two_places(void **state)
     try.context.limits.seconds = 600;
 }
 
+/* Ten thousand evaluations are allowed, some hundred are expected. */
+static void rk45_costs_what_it_mostly_takes(void **state)
+{
+    static const char usual[] = "{\"model\":\"plane\",\"n\":100,\"sampler\":\"pf_ode\","
+                                "\"method\":\"rk45\"}";
+    static const char fine[] = "{\"model\":\"plane\",\"n\":100,\"sampler\":\"pf_ode\","
+                               "\"method\":\"rk45\",\"rtol\":1e-12,\"atol\":1e-12}";
+    struct model *plane = &try.fake.models[6];
+
+    (void)state;
+    try.context.limits.seconds = engine_predict_seconds(engine, plane, 100, 2000);
+    assert_non_null(sample_try_parse(&try, usual, NULL));
+    assert_null(sample_try_parse(&try, fine, NULL));
+    assert_non_null(strstr(sample_try_fault(&try, ""), "above the limit of"));
+    try.context.limits.seconds = 600;
+}
+
 static void what_the_engine_samples_is_answered(void **state)
 {
     struct sample *sample =
@@ -109,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_that_costs_too_much_is_refused_as_a_whole),
         cmocka_unit_test(a_guided_row_costs_two_places),
+        cmocka_unit_test(rk45_costs_what_it_mostly_takes),
         cmocka_unit_test(what_the_engine_samples_is_answered),
     };
 
