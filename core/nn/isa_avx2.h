@@ -3,7 +3,7 @@
 #ifndef ISA_AVX2_H
 #define ISA_AVX2_H
 
-#include <immintrin.h>
+#include "core/nn/isa_x86.h"
 
 struct lanes {
     __m256 low, high;
@@ -96,6 +96,46 @@ static inline __m256 lanes_scale_half(__m256 x, __m256 k)
 static inline struct lanes lanes_scale(struct lanes x, struct lanes k)
 {
     return (struct lanes){lanes_scale_half(x.low, k.low), lanes_scale_half(x.high, k.high)};
+}
+
+static inline float lanes_sum(struct lanes x)
+{
+    return eight_sum(_mm256_add_ps(x.low, x.high));
+}
+
+static inline float lanes_largest(struct lanes x)
+{
+    return eight_largest(_mm256_max_ps(x.low, x.high));
+}
+
+/* Rows 0 and 4, four floats each. */
+static inline __m256 lanes_two_rows(const float *from, size_t ld)
+{
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from)),
+                                _mm_loadu_ps(from + 4 * ld), 1);
+}
+
+static inline void lanes_half_columns(const float *from, size_t ld, __m256 column[4])
+{
+    __m256 a = lanes_two_rows(from, ld), b = lanes_two_rows(from + ld, ld);
+    __m256 c = lanes_two_rows(from + 2 * ld, ld), d = lanes_two_rows(from + 3 * ld, ld);
+    __m256d ab = _mm256_castps_pd(_mm256_unpacklo_ps(a, b));
+    __m256d cd = _mm256_castps_pd(_mm256_unpacklo_ps(c, d));
+    column[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(ab, cd));
+    column[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(ab, cd));
+    ab = _mm256_castps_pd(_mm256_unpackhi_ps(a, b));
+    cd = _mm256_castps_pd(_mm256_unpackhi_ps(c, d));
+    column[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(ab, cd));
+    column[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(ab, cd));
+}
+
+static inline void lanes_columns(const float *from, size_t ld, struct lanes column[4])
+{
+    __m256 low[4], high[4];
+    lanes_half_columns(from, ld, low);
+    lanes_half_columns(from + 8 * ld, ld, high);
+    for (size_t c = 0; c < 4; c++)
+        column[c] = (struct lanes){low[c], high[c]};
 }
 
 #endif

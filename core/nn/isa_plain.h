@@ -107,6 +107,31 @@ static inline struct lanes lanes_scale(struct lanes x, struct lanes k)
     return x;
 }
 
+/* Folded: lane i with i + 8, then 4, 2, 1. */
+static inline float lanes_sum(struct lanes x)
+{
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t i = 0; i < half; i++)
+            x.lane[i] += x.lane[i + half];
+    return x.lane[0];
+}
+
+/* Folded alike. */
+static inline float lanes_largest(struct lanes x)
+{
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t i = 0; i < half; i++)
+            x.lane[i] = x.lane[i] > x.lane[i + half] ? x.lane[i] : x.lane[i + half];
+    return x.lane[0];
+}
+
+/* The first four columns of sixteen rows, each `ld` floats after the one before it. */
+static inline void lanes_columns(const float *from, size_t ld, struct lanes column[4])
+{
+    for (size_t c = 0; c < 4; c++)
+        EACH_LANE column[c].lane[i] = from[i * ld + c];
+}
+
 #undef EACH_LANE
 
 #endif
