@@ -86,7 +86,7 @@ static void transpose(const float *from, size_t ld, size_t count, size_t depth, 
 {
     size_t k = 0;
     if (count == LANES)
-        for (; k + 4 <= depth; k += 4, to += 4 * PANEL_COLUMNS) {
+        for (; k + 4 <= depth; k += 4, to += (size_t)4 * PANEL_COLUMNS) {
             struct lanes column[4];
             lanes_columns(from + k, ld, column);
             for (size_t c = 0; c < 4; c++)
