@@ -75,7 +75,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(SUPPORT) $(LIB)
 	$(Q)$(CC) -fsanitize=fuzzer -o $@ $^ $(LINK) $(LDLIBS)
 $(BUILD)/golden: $(GOLDENS) $(LIB)
 $(BUILD)/bench: $(BENCHES) $(LIB)
-$(BUILD)/forward: $(BUILD)/tests/bench/peers/forward.o $(LIB)
+$(BUILD)/forward: $(call OBJ,tests/bench/peers/forward.c tests/bench/probe.c) $(LIB)
 $(BUILD)/golden $(BUILD)/bench $(BUILD)/forward:
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LINK) $(LDLIBS)

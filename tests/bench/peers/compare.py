@@ -1,230 +1,212 @@
-"""The same networks in denoised, PyTorch and ONNX Runtime, on one thread, in interleaved rounds.
+"""The same networks in denoised and in other engines, on one thread, in interleaved rounds.
 
-    compare.py BUILD [--models faces,avatars] [--batches 1,4,16] [--rounds 7] [--backend openblas]
+    compare.py BUILD [--networks faces,avatars] [--batches 1,4] [--backends avx512,openblas]
+               [--peers onnxruntime,ncnn] [--rounds 7] [--seconds 0.4]
 
 A round times every engine once, one after the other, so that what else happens on the machine meets
 them alike; the figures are CPU time of the engine's process. A ratio above 1 says that denoised is
-faster: peer's time over ours, in the same round."""
+faster: peer's time over ours, in the same round. `error` is the largest difference from PyTorch in
+float64, over the largest number of that."""
 import argparse
-import json
 import logging
 import os
 import pathlib
-import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
 import warnings
 
-import diffusers
 import numpy as np
-import onnxruntime
-import torch
 
-SECONDS = 0.4  # CPU time of one measurement
-BUILT_BY_RULE = "ddpm-cifar10-32"  # a shape without shipped weights: speed does not depend on them
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-NETWORKS = ["faces", "fashion", "avatars", BUILT_BY_RULE]
+import jobs
+import machine
+import networks
+
+HERE = pathlib.Path(__file__).resolve().parent
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+# Of engines.py: the kind of job, and what is set in its environment.
+PEERS = {"torch": ("torch", {}), "torch-compiled": ("torch", {}), "torch-avx2": ("torch", AVX2),
+         "onnxruntime": ("onnx", {}), "openvino": ("onnx", {}), "openvino-default": ("onnx", {}),
+         "ncnn": ("ncnn", {})}
+USUAL_PEERS = "onnxruntime,openvino,openvino-default,ncnn,torch,torch-compiled"
+USUAL_NETWORKS = "faces,fashion,avatars,ddpm-cifar10-32,mlp-128"
+USUAL_BATCHES = {"ddpm-256": [1], "mlp-128": [1, 256]}
+# Multiplications of the fewest that Winograd needs here, for the share of what the processor can do.
+FLOOR = {"ddpm-cifar10-32": 2156e6}
 
 
-# ---- engines: evaluate() once, time() in ms per image ------------------------------------------
+class Child:
+    """An engine's process: answers a line with a line."""
 
-class Ours:
-    """tests/bench/peers/forward.c beside us."""
-
-    def __init__(self, program, backend, folder, inputs):
-        self.scratch = tempfile.TemporaryDirectory()
-        self.inputs = inputs
-        self.child = subprocess.Popen([program, backend, str(folder), str(len(inputs["x"]))],
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.details = self.read().removeprefix("ready ")
+    def __init__(self, command, changes):
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True,
+                                        env=os.environ | changes)
+        self.details = self.read().removeprefix("ready").strip()
 
     def read(self):
-        line = self.child.stdout.readline().strip()
+        line = self.process.stdout.readline().strip()
         if not line:
-            raise RuntimeError(f"{self.child.args[0]} ended with {self.child.wait()}")
+            fault = self.process.communicate()[1].strip().splitlines()
+            raise RuntimeError(fault[-1] if fault else f"ended with {self.process.returncode}")
         return line
 
     def ask(self, line):
-        self.child.stdin.write(line + "\n")
-        self.child.stdin.flush()
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
         return self.read()
 
-    def evaluate(self):
-        x, label = self.inputs["x"], self.inputs.get("label")
-        count = len(x)
-        label = np.full(count, -1.0) if label is None else label
-        rows = np.c_[x.reshape(count, -1), self.inputs["time"], label].astype("<f4")
-        source, target = (pathlib.Path(self.scratch.name, name) for name in ("in", "out"))
-        rows.tofile(source)
-        self.ask(f"run {source} {target}")
-        return np.fromfile(target, "<f4").reshape(x.shape)
-
-    def time(self):
-        return float(self.ask(f"time {SECONDS}"))
+    def time(self, seconds):
+        return float(self.ask(f"time {seconds}"))
 
     def close(self):
-        self.child.stdin.close()
-        self.child.wait()
-        self.scratch.cleanup()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        self.process.wait()
 
 
-class InProcess:
-    """What runs in this process; evaluate() is the engine's own."""
+class Peer(Child):
+    def __init__(self, name, network):
+        kind, changes = PEERS[name]
+        super().__init__([sys.executable, HERE / "engines.py", name, network.job(kind)], changes)
 
-    def __init__(self, count):
-        self.count = count
-
-    def time(self):
-        start = time.process_time()
-        times, spent = 0, 0.0
-        while spent < SECONDS:
-            self.evaluate()
-            times += 1
-            spent = time.process_time() - start
-        return 1e3 * spent / (times * self.count)
-
-    def close(self):
-        pass
+    def evaluate(self, scratch):
+        self.ask(f"run {scratch}/out.npy")
+        return np.load(f"{scratch}/out.npy")
 
 
-class Torch(InProcess):
-    def __init__(self, network, inputs):
-        super().__init__(len(inputs["x"]))
-        self.network = network
-        self.arguments = tensors(inputs)
+class Ours(Child):
+    def __init__(self, program, backend, network):
+        self.samples = network.samples
+        super().__init__([program, backend, networks.folder_of(network.name),
+                          str(len(self.samples[0]))], {})
+        self.name = self.details.split()[0]
 
-    @torch.inference_mode()
-    def evaluate(self):
-        return self.network(*self.arguments).numpy()
+    def evaluate(self, scratch):
+        x, times, labels = self.samples
+        np.c_[x.reshape(len(x), -1), times, labels].astype("<f4").tofile(f"{scratch}/in")
+        self.ask(f"run {scratch}/in {scratch}/out")
+        return np.fromfile(f"{scratch}/out", "<f4")
 
-
-class Onnx(InProcess):
-    def __init__(self, network, inputs):
-        super().__init__(len(inputs["x"]))
-        with tempfile.TemporaryDirectory() as folder:
-            path = os.path.join(folder, "network.onnx")
-            torch.onnx.export(network, tensors(inputs), path, dynamo=False,
-                              input_names=list(inputs), output_names=["y"])
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = options.inter_op_num_threads = 1
-            self.session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
-        self.inputs = inputs
-
-    def evaluate(self):
-        return self.session.run(None, self.inputs)[0]
-
-
-# ---- networks ----------------------------------------------------------------------------------
-
-class Plain(torch.nn.Module):
-    """Tensors in, a tensor out."""
-
-    def __init__(self, unet):
-        super().__init__()
-        self.unet = unet
-
-    def forward(self, x, timestep, label=None):
-        return self.unet(x, timestep, class_labels=label).sample
-
-
-def tensors(inputs):
-    return tuple(torch.from_numpy(value) for value in inputs.values())
-
-
-def folder_of(name):
-    """The model's folder; that of BUILT_BY_RULE is made, with PyTorch's own initial weights."""
-    if name != BUILT_BY_RULE:
-        return ROOT / "weights" / name
-    folder = ROOT / "build/peers-models" / name
-    if not (folder / "unet/diffusion_pytorch_model.safetensors").exists():
-        source = ROOT / "tests/golden/unet" / name
-        config = json.loads((source / "unet/config.json").read_text())
-        torch.manual_seed(0)
-        diffusers.UNet2DModel.from_config(config).save_pretrained(folder / "unet")
-        shutil.copytree(source / "scheduler", folder / "scheduler", dirs_exist_ok=True)
-        shutil.copy(source / "model_index.json", folder)
-    return folder
-
-
-def inputs_of(unet, count):
-    random = np.random.default_rng(0)
-    config = unet.config
-    size = config.sample_size
-    inputs = {"x": random.standard_normal((count, config.in_channels, size, size)).astype("f4"),
-              "time": random.integers(0, 1000, count)}
-    if config.num_class_embeds:
-        inputs["label"] = random.integers(0, config.num_class_embeds, count)
-    return inputs
+    def peaks(self):
+        return {name: float(value) for name, value in
+                (entry.split("=") for entry in self.ask("peak").split())}
 
 
 # ---- comparison --------------------------------------------------------------------------------
 
-def difference(values, reference):
-    return float(np.abs(values - reference).max() / np.abs(reference).max())
+def peers_for(name, batch, wanted):
+    """ncnn has no batches and is for maps."""
+    return [peer for peer in wanted
+            if peer != "ncnn" or (batch == 1 and not networks.is_mlp(name))]
 
 
-def rounds_of(engines, count):
-    """Milliseconds per image of each engine, a list of rounds each. Odd rounds go backwards."""
-    measured = {name: [] for name in engines}
-    for index in range(count):
+def engines_of(network, batch, arguments):
+    """Ours and theirs, by name; what does not start is said and left out."""
+    engines = {}
+    for backend in arguments.backends.split(","):
+        ours = Ours(arguments.build / "forward", backend, network)
+        engines[ours.name] = ours
+    for peer in peers_for(network.name, batch, arguments.peers.split(",")):
+        try:
+            engines[peer] = Peer(peer, network)
+        except (RuntimeError, subprocess.CalledProcessError) as fault:
+            print(f"{network.name:16} batch {batch:3}  {peer} is left out: {fault}", flush=True)
+    return engines
+
+
+def rounds_of(engines, ours, arguments):
+    """Milliseconds a sample of each engine, and the peaks beside them: a list of rounds each. Odd
+    rounds go backwards."""
+    measured, peaks = {name: [] for name in engines}, []
+    for index in range(arguments.rounds):
+        peaks.append(ours.peaks())
         order = list(engines) if index % 2 == 0 else list(reversed(engines))
         for name in order:
-            measured[name].append(engines[name].time())
-    return measured
+            measured[name].append(engines[name].time(arguments.seconds))
+    return measured, peaks
+
+
+def error_of(engine, reference, scratch):
+    """Of the third evaluation: two have warmed it up."""
+    values = [engine.evaluate(scratch).ravel() for _ in range(3)][-1]
+    return np.abs(values - reference).max() / np.abs(reference).max()
+
+
+def ratio(theirs, ours):
+    ratios = [a / b for a, b in zip(theirs, ours)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} .. {max(ratios):.2f})"
+
+
+def share_of_floor(name, times, peaks):
+    if name not in FLOOR:
+        return ""
+    shares = [2 * FLOOR[name] / (max(peak.values()) * 1e6) / own
+              for own, peak in zip(times, peaks)]
+    return f"{100 * statistics.median(shares):.0f} % of the multiply floor"
 
 
 def compare(name, batch, arguments):
-    folder = folder_of(name)
-    unet = diffusers.UNet2DModel.from_pretrained(folder / "unet", low_cpu_mem_usage=False).eval()
-    inputs = inputs_of(unet, batch)
-    network = Plain(unet)
-    engines = {"denoised": Ours(arguments.build / "forward", arguments.backend, folder, inputs),
-               "torch": Torch(network, inputs), "onnxruntime": Onnx(network, inputs)}
-    reference = engines["torch"].evaluate()
-    measured = rounds_of(engines, arguments.rounds)
-    ours = measured["denoised"]
-    for peer, times in measured.items():
-        ratios = [theirs / own for theirs, own in zip(times, ours)]
-        text = "" if peer == "denoised" else \
-            f"  ratio {statistics.median(ratios):5.2f}  ({min(ratios):.2f} .. {max(ratios):.2f})"
-        print(f"{name:16} batch {batch:2}  {peer:12} {statistics.median(times):9.3f} ms an image"
-              f"  differs from torch by {difference(engines[peer].evaluate(), reference):.1e}{text}",
-              flush=True)
-    details = engines["denoised"].details
-    for engine in engines.values():
-        engine.close()
-    return details
-
-
-def processor():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return "unknown"
+    """Rows of the table: network, batch, engine, ms, error, a ratio for each backend."""
+    with tempfile.TemporaryDirectory() as scratch:
+        network = jobs.Network(name, batch, scratch)
+        reference = network.reference().ravel()
+        engines = engines_of(network, batch, arguments)
+        ours = {key: engine for key, engine in engines.items() if isinstance(engine, Ours)}
+        errors = {key: error_of(engine, reference, scratch) for key, engine in engines.items()}
+        measured, peaks = rounds_of(engines, next(iter(ours.values())), arguments)
+        rows = []
+        for engine, times in measured.items():
+            ratios = [ratio(times, measured[own]) if engine != own else "1" for own in ours]
+            unit, scale = ("us", 1e3) if networks.is_mlp(name) else ("ms", 1)
+            rows.append([name, batch, engine, f"{scale * statistics.median(times):.2f} {unit}",
+                         f"{errors[engine]:.1e}", *ratios,
+                         share_of_floor(name, times, peaks) if engine in ours else
+                         engines[engine].details])
+        details = [engine.details for engine in ours.values()]
+        for engine in engines.values():
+            engine.close()
+    peak = ", ".join(f"{width} {statistics.median(at[width] for at in peaks):.1f}"
+                     for width in peaks[0])
+    print(f"{name} batch {batch}: multiply-adds of one thread, GFLOP/s: {peak}; "
+          f"load {os.getloadavg()[0]:.1f}")
+    for row in rows:
+        print("    " + "  ".join(f"{cell:{16 if index < 3 else 10}}"
+                                 for index, cell in enumerate(map(str, row[2:]))), flush=True)
+    return rows, list(ours), details
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--models", default=",".join(NETWORKS))
-    parser.add_argument("--batches", default="1,4,16")
+    parser.add_argument("--networks", default=USUAL_NETWORKS,
+                        help="also ddpm-256, which takes minutes")
+    parser.add_argument("--batches", help="of images 1,4,16; of points 1,256; of ddpm-256 1")
+    parser.add_argument("--backends", default="fastest")
+    parser.add_argument("--peers", default=USUAL_PEERS, help="also torch-avx2")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--backend", default="openblas")
+    parser.add_argument("--seconds", type=float, default=0.4, help="CPU time of a measurement")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    print(f"processor    {processor()}, load {os.getloadavg()[0]:.1f}\n"
-          f"torch        {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}\n"
-          f"diffusers    {diffusers.__version__}\nonnxruntime  {onnxruntime.__version__}\n"
-          f"one thread, {arguments.rounds} interleaved rounds, medians; ratio: peer's time over ours")
-    details = None
-    for name in arguments.models.split(","):
-        for batch in arguments.batches.split(","):
-            details = compare(name, int(batch), arguments)
-    print(f"denoised     {details}")
+    print("\n".join(machine.facts()))
+    print(f"one thread, {arguments.rounds} interleaved rounds; ratio: the peer's time over ours, "
+          "median (least .. most)\n", flush=True)
+    table = []
+    for name in arguments.networks.split(","):
+        batches = arguments.batches.split(",") if arguments.batches else \
+            USUAL_BATCHES.get(name, [1, 4, 16])
+        for batch in batches:
+            rows, backends, details = compare(name, int(batch), arguments)
+            table += rows
+    print("\ndenoised:", "; ".join(details))
+    print("\n| network | batch | engine | a sample | error |",
+          " | ".join(f"ratio to {name}" for name in backends), "| |")
+    print("|" + "---|" * (6 + len(backends)))
+    for row in table:
+        print("|", " | ".join(map(str, row)), "|")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 /* forward BACKEND FOLDER COUNT - one model's forward on one thread, on request: what compare.py
- * sets beside other engines.
+ * sets beside other engines. BACKEND "fastest" is the one that denoised would choose.
  *
- * Says `ready DETAILS`, then answers each line of standard input:
+ * Says `ready BACKEND DETAILS`, then answers each line of standard input:
  *     run IN OUT      evaluates COUNT samples. IN: for each its x, its time, its label (-1: none),
  *                     as floats; OUT: their outputs. Says `done`.
- *     time SECONDS    repeats the last evaluation for so much CPU time; says ms per sample. */
+ *     time SECONDS    repeats the last evaluation for so much CPU time; says ms per sample
+ *     peak            says each width of vector and its multiply-adds, as probe.h measures them */
 #include "core/base/arena.h"
 #include "core/model/model.h"
+#include "tests/bench/probe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,14 +110,22 @@ static void measure(const struct batch *batch, double seconds)
 {
     const double start = cpu_seconds();
     double spent = 0.0;
-    size_t times = 0;
+    size_t times = 0, chunk = 1; /* between two looks at the clock, which costs half a us */
 
-    while (spent < seconds) {
-        evaluate(batch);
-        times++;
+    for (; spent < seconds; chunk = spent < seconds / 2.0 ? times : 1 + times / 16) {
+        for (size_t i = 0; i < chunk; i++)
+            evaluate(batch);
+        times += chunk;
         spent = cpu_seconds() - start;
     }
     printf("%.6f\n", 1e3 * spent / (double)(times * batch->count));
+}
+
+static void peak(void)
+{
+    for (size_t i = 0; probe_at(i) != NULL; i++)
+        printf("%s=%.1f ", probe_at(i)->name, probe_gflops(probe_at(i)));
+    printf("\n");
 }
 
 static void serve(struct batch *batch)
@@ -127,8 +137,10 @@ static void serve(struct batch *batch)
             run(batch, in, out);
         else if (strncmp(line, "time ", 5) == 0)
             measure(batch, strtod(line + 5, NULL));
+        else if (strcmp(line, "peak\n") == 0)
+            peak();
         else
-            require(false, "what is not `run IN OUT` or `time SECONDS`", NULL);
+            require(false, "asked for what it does not know", NULL);
         fflush(stdout);
     }
 }
@@ -141,14 +153,14 @@ int main(int count, char **texts)
     struct error error;
 
     require(count == 4, "usage: forward BACKEND FOLDER COUNT", NULL);
-    backend = backend_find(texts[1]);
+    backend = backend_find(strcmp(texts[1], "fastest") == 0 ? NULL : texts[1]);
     require(backend != NULL, "no such backend", NULL);
     gang_float_mode();
     require(backend->start(&error), "backend", &error);
     model = model_open(texts[2], backend, &error);
     require(model != NULL, texts[2], &error);
     batch = batch_of(model, strtoul(texts[3], NULL, 10));
-    printf("ready %s\n", backend->details());
+    printf("ready %s %s\n", backend->name, backend->details());
     fflush(stdout);
     serve(&batch);
     batch_finish(&batch);
