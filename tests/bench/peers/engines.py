@@ -39,11 +39,11 @@ class Torch:
 
 
 class TorchCompiled(Torch):
-    """Through inductor, with weights frozen into the graph."""
+    """Through inductor, with weights frozen into the graph and called from C++."""
 
     def prepared(self, module):
         import torch._inductor.config
-        torch._inductor.config.freezing = True
+        torch._inductor.config.freezing = torch._inductor.config.cpp_wrapper = True
         return self.torch.compile(module)
 
     def evaluate(self):

@@ -7,7 +7,7 @@ set -eu
 here=$(dirname "$0")
 wanted=$here/requirements.txt
 if ! cmp -s "$wanted" build/peers/requirements.txt; then
-    echo "Installing torch, diffusers and onnxruntime into build/peers ..."
+    echo "Installing torch, onnxruntime, openvino, ncnn and others into build/peers ..."
     python3 -m venv build/peers
     build/peers/bin/pip install --quiet --disable-pip-version-check -r "$wanted"
     cp "$wanted" build/peers/requirements.txt
