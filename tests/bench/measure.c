@@ -28,7 +28,7 @@ double bench_wall_seconds(void)
     return seconds_of(CLOCK_MONOTONIC);
 }
 
-static void require(bool fine, const struct error *error)
+void bench_require(bool fine, const struct error *error)
 {
     if (fine)
         return;
@@ -62,8 +62,9 @@ double bench_forward(const struct bench *bench, const struct model *model, size_
     size_t forwards = 0, chunk = 1; /* between two looks at the clock, which costs half a us */
     void *room;
 
-    require(arena_init(&arena, arena_rounded(workspace) + count * (floats + 256) + 256, &error),
-            &error);
+    bench_require(
+        arena_init(&arena, arena_rounded(workspace) + count * (floats + 256) + 256, &error),
+        &error);
     room = arena_take(&arena, workspace);
     places = places_of(model, count, &arena);
     model->family->evaluate(model, places, count, bench->gang, room);
@@ -97,73 +98,103 @@ void bench_ring(void *context)
 }
 
 struct arrays {
+    struct request *requests;
     uint32_t *seeds;
     int32_t *labels;
     float *guidance, *x;
 };
 
-static struct arrays arrays_of(const struct model *model, size_t n)
+/* All requests have the same labels and guidance, and write to the same x: nobody looks at it. */
+static struct arrays arrays_of(const struct bench_order *order, const struct plan *plan)
 {
-    struct arrays arrays = {.seeds = calloc(n, sizeof *arrays.seeds),
-                            .labels = calloc(n, sizeof *arrays.labels),
-                            .guidance = calloc(n, sizeof *arrays.guidance),
-                            .x = calloc(n * model->shape.dim, sizeof *arrays.x)};
+    const struct model *model = order->model;
+    struct arrays arrays = {.requests = calloc(order->requests, sizeof *arrays.requests),
+                            .seeds = calloc(order->n * order->requests, sizeof *arrays.seeds),
+                            .labels = calloc(order->n, sizeof *arrays.labels),
+                            .guidance = calloc(order->n, sizeof *arrays.guidance),
+                            .x = calloc(order->n * model->shape.dim, sizeof *arrays.x)};
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < order->n * order->requests; i++)
         arrays.seeds[i] = (uint32_t)i;
+    for (size_t i = 0; i < order->n; i++) {
         arrays.labels[i] = model->class_input.has_classes ? 0 : -1;
         arrays.guidance[i] = 1.0f;
     }
+    for (size_t i = 0; i < order->requests; i++)
+        arrays.requests[i] = (struct request){.model = model,
+                                              .plan = plan,
+                                              .n = order->n,
+                                              .seeds = arrays.seeds + i * order->n,
+                                              .labels = arrays.labels,
+                                              .guidance = arrays.guidance,
+                                              .x = arrays.x};
     return arrays;
 }
 
 static void arrays_free(const struct arrays *arrays)
 {
+    free(arrays->requests);
     free(arrays->seeds);
     free(arrays->labels);
     free(arrays->guidance);
     free(arrays->x);
 }
 
-static struct bench_run run(const struct bench *bench, struct request *request)
+static struct bench_run run(struct engine *engine, struct request *requests, size_t count)
 {
     const double cpu = bench_cpu_seconds(), wall = bench_wall_seconds();
+    struct bench_run cost = {.row_steps = 0};
     struct error error;
 
-    require(engine_submit(bench->engine, request, &error), &error);
-    while (engine_collect(bench->engine) == NULL)
-        sem_wait(bell());
-    require(request->error.code == ERROR_NONE, &request->error);
-    return (struct bench_run){.cpu_seconds = bench_cpu_seconds() - cpu,
-                              .wall_seconds = bench_wall_seconds() - wall,
-                              .row_steps = request->evaluations_done,
-                              .ticks = request->ticks};
+    for (size_t i = 0; i < count; i++)
+        bench_require(engine_submit(engine, &requests[i], &error), &error);
+    for (size_t left = count; left > 0;) {
+        const struct request *ended = engine_collect(engine);
+
+        if (ended == NULL)
+            sem_wait(bell());
+        for (; ended != NULL; ended = ended->next)
+            left--;
+    }
+    cost.cpu_seconds = bench_cpu_seconds() - cpu;
+    cost.wall_seconds = bench_wall_seconds() - wall;
+    for (size_t i = 0; i < count; i++) {
+        bench_require(requests[i].error.code == ERROR_NONE, &requests[i].error);
+        cost.row_steps += requests[i].evaluations_done;
+        cost.ticks += requests[i].ticks;
+    }
+    return cost;
 }
 
-struct bench_run bench_request(const struct bench *bench, const struct model *model,
-                               const char *sampler, size_t steps, size_t n)
+/* Of one row. An entry that several evaluations share draws in each. */
+static size_t draws_of(const struct plan *plan)
+{
+    const size_t entries = plan->step_count - plan->first;
+    size_t draws = 0;
+
+    for (size_t i = plan->first; i < plan->step_count; i++)
+        draws += plan->step[i].draws;
+    return 1 + (plan->is_adaptive ? draws : draws * (plan->evaluations / entries));
+}
+
+struct bench_run bench_run(struct engine *engine, const struct bench_order *order)
 {
     const struct option_values none = {.given = {false}};
-    const struct plan_request wanted = {.process = &model->process,
-                                        .sampler = sampler,
-                                        .steps = steps,
-                                        .options = &none,
-                                        .dim = model->shape.dim,
-                                        .output_dim = model->shape.output_dim};
-    const struct arrays arrays = arrays_of(model, n);
+    const struct plan_request wanted = {.process = &order->model->process,
+                                        .sampler = order->sampler,
+                                        .steps = order->steps,
+                                        .options = order->options != NULL ? order->options : &none,
+                                        .dim = order->model->shape.dim,
+                                        .output_dim = order->model->shape.output_dim};
     struct error error;
     struct plan *plan = plan_create(&wanted, &error);
-    struct request request = {.model = model,
-                              .plan = plan,
-                              .n = n,
-                              .seeds = arrays.seeds,
-                              .labels = arrays.labels,
-                              .guidance = arrays.guidance,
-                              .x = arrays.x};
+    struct arrays arrays;
     struct bench_run cost;
 
-    require(plan != NULL, &error);
-    cost = run(bench, &request);
+    bench_require(plan != NULL, &error);
+    arrays = arrays_of(order, plan);
+    cost = run(engine, arrays.requests, order->requests);
+    cost.draws = draws_of(plan) * order->n * order->requests;
     plan_destroy(plan);
     arrays_free(&arrays);
     return cost;
