@@ -13,17 +13,25 @@ const struct ode_method ode_rk4 = {.stages = 4,
                                    .point = {0.0, .5, .5, 1.0},
                                    .weight = {1.0 / 6.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 6.0}};
 
-struct linear ode_velocity(const struct process *process, double t)
+struct linear ode_velocity_at(const struct process *process, double t, struct level level,
+                              const struct conversion *conversion)
 {
     struct level slope;
-    struct conversion conversion;
 
     if (process_head(process) == HEAD_VELOCITY)
         return (struct linear){.x = 0.0, .o = 1.0};
-    slope = process_slope(process, t);
-    conversion = process_conversion(process, process_level(process, t));
-    return (struct linear){.x = slope.alpha * conversion.x0_x + slope.sigma * conversion.epsilon_x,
-                           .o = slope.alpha * conversion.x0_o + slope.sigma * conversion.epsilon_o};
+    slope = process_slope(process, t, level);
+    return (struct linear){
+        .x = slope.alpha * conversion->x0_x + slope.sigma * conversion->epsilon_x,
+        .o = slope.alpha * conversion->x0_o + slope.sigma * conversion->epsilon_o};
+}
+
+struct linear ode_velocity(const struct process *process, double t)
+{
+    const struct level level = process_level(process, t);
+    const struct conversion conversion = process_conversion(process, level);
+
+    return ode_velocity_at(process, t, level, &conversion);
 }
 
 bool ode_check_time(const struct plan *plan, double t, struct error *error)

@@ -30,6 +30,10 @@ struct ode_path {
 /* dx/dt from x and the raw output at time t. */
 struct linear ode_velocity(const struct process *process, double t);
 
+/* The same, where the level of t and what the output says there are at hand. */
+struct linear ode_velocity_at(const struct process *process, double t, struct level level,
+                              const struct conversion *conversion);
+
 /* INVALID where the model knows no velocity: a head that lacks x_0 or noise there, no noise where
  * it comes by a root, an exact model whose data have no density without noise. */
 MUST_CHECK bool ode_check_time(const struct plan *plan, double t, struct error *error);

@@ -126,9 +126,9 @@ struct level process_level(const struct process *process, double t)
     return process->kind->level(process, t);
 }
 
-struct level process_slope(const struct process *process, double t)
+struct level process_slope(const struct process *process, double t, struct level here)
 {
-    return process->kind->slope(process, t);
+    return process->kind->slope(process, t, here);
 }
 
 struct drift process_drift(const struct process *process, double t)

@@ -99,7 +99,8 @@ struct process_kind {
     const char *name;  /* in a config; "table" is none */
     const char *title; /* as refusals say it: "a beta table", "ve" */
     struct level (*level)(const struct process *process, double t);
-    struct level (*slope)(const struct process *process, double t); /* d alpha/dt, d sigma/dt */
+    /* d alpha/dt, d sigma/dt at t, where the level is `here`. */
+    struct level (*slope)(const struct process *process, double t, struct level here);
     struct drift (*drift)(const struct process *process, double t);
     double (*time)(const struct process *process, double sigma); /* of sigma / alpha */
     /* Its own numbers, INVALID by their keys; NULL: it has none. */
@@ -146,7 +147,7 @@ bool process_is_continuous(const struct process *process);
 double process_t_max(const struct process *process);
 double process_sampling_eps(const struct process *process); /* the config's, else the kind's */
 struct level process_level(const struct process *process, double t);
-struct level process_slope(const struct process *process, double t);
+struct level process_slope(const struct process *process, double t, struct level here);
 struct drift process_drift(const struct process *process, double t);
 double process_model_time(const struct process *process, double t);
 

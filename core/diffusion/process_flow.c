@@ -9,10 +9,11 @@ static struct level level(const struct process *process, double t)
     return (struct level){.alpha = 1.0 - t, .sigma = t};
 }
 
-static struct level slope(const struct process *process, double t)
+static struct level slope(const struct process *process, double t, struct level here)
 {
     (void)process;
     (void)t;
+    (void)here;
     return (struct level){.alpha = -1.0, .sigma = 1.0};
 }
 

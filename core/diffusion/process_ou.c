@@ -11,10 +11,10 @@ static struct level ou_level(const struct process *process, double t)
     return (struct level){.alpha = math_exp(-t), .sigma = sqrt(-math_expm1(-2.0 * t))};
 }
 
-static struct level ou_slope(const struct process *process, double t)
+static struct level ou_slope(const struct process *process, double t, struct level here)
 {
-    const struct level here = ou_level(process, t);
-
+    (void)process;
+    (void)t;
     return (struct level){.alpha = -here.alpha, .sigma = here.alpha * here.alpha / here.sigma};
 }
 
@@ -37,9 +37,10 @@ static struct level finite_level(const struct process *process, double t)
     return (struct level){.alpha = 1.0 - t, .sigma = sqrt(t * (2.0 - t))};
 }
 
-static struct level finite_slope(const struct process *process, double t)
+static struct level finite_slope(const struct process *process, double t, struct level here)
 {
-    return (struct level){.alpha = -1.0, .sigma = (1.0 - t) / finite_level(process, t).sigma};
+    (void)process;
+    return (struct level){.alpha = -1.0, .sigma = (1.0 - t) / here.sigma};
 }
 
 static struct drift finite_drift(const struct process *process, double t)

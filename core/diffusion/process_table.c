@@ -11,7 +11,8 @@ static void at(const struct process *process, double t, double *value, double *r
 {
     const struct curve *curve = &process->curve;
     const size_t last = process->schedule.config.timesteps;
-    const double position = fmin(fmax(t, 0.0), 1.0) * (double)last;
+    const double within = t < 0.0 ? 0.0 : t > 1.0 ? 1.0 : t;
+    const double position = within * (double)last;
     const size_t i = position < (double)last ? (size_t)position : last - 1;
     const double w = position - (double)i;
     const double d = curve->value[i + 1] - curve->value[i];
@@ -30,9 +31,8 @@ static struct level level(const struct process *process, double t)
     return (struct level){.alpha = math_exp(value / 2.0), .sigma = sqrt(-math_expm1(value))};
 }
 
-static struct level slope(const struct process *process, double t)
+static struct level slope(const struct process *process, double t, struct level here)
 {
-    const struct level here = level(process, t);
     double value, rate;
 
     at(process, t, &value, &rate);

@@ -20,9 +20,10 @@ static struct level ve_level(const struct process *process, double t)
     return (struct level){.alpha = 1.0, .sigma = sigma};
 }
 
-static struct level ve_slope(const struct process *process, double t)
+static struct level ve_slope(const struct process *process, double t, struct level here)
 {
-    return (struct level){.alpha = 0.0, .sigma = ve_level(process, t).sigma * log_ratio(process)};
+    (void)t;
+    return (struct level){.alpha = 0.0, .sigma = here.sigma * log_ratio(process)};
 }
 
 static struct drift ve_drift(const struct process *process, double t)
@@ -42,8 +43,9 @@ static struct level linear_level(const struct process *process, double t)
     return (struct level){.alpha = 1.0, .sigma = process->config.sigma_q * sqrt(t)};
 }
 
-static struct level linear_slope(const struct process *process, double t)
+static struct level linear_slope(const struct process *process, double t, struct level here)
 {
+    (void)here;
     return (struct level){.alpha = 0.0, .sigma = process->config.sigma_q / (2.0 * sqrt(t))};
 }
 

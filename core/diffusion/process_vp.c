@@ -36,9 +36,8 @@ static struct level vp_level(const struct process *process, double t)
     return (struct level){.alpha = math_exp(log), .sigma = sqrt(-math_expm1(2.0 * log))};
 }
 
-static struct level vp_slope(const struct process *process, double t)
+static struct level vp_slope(const struct process *process, double t, struct level here)
 {
-    const struct level here = vp_level(process, t);
     const double b = beta(process, t);
 
     return (struct level){.alpha = -b * here.alpha / 2.0,
@@ -64,11 +63,11 @@ static struct level sub_vp_level(const struct process *process, double t)
     return (struct level){.alpha = math_exp(log), .sigma = -math_expm1(2.0 * log)};
 }
 
-static struct level sub_vp_slope(const struct process *process, double t)
+static struct level sub_vp_slope(const struct process *process, double t, struct level here)
 {
-    const double alpha = math_exp(log_alpha(process, t)), b = beta(process, t);
+    const double b = beta(process, t);
 
-    return (struct level){.alpha = -b * alpha / 2.0, .sigma = b * alpha * alpha};
+    return (struct level){.alpha = -b * here.alpha / 2.0, .sigma = b * here.alpha * here.alpha};
 }
 
 static struct drift sub_vp_drift(const struct process *process, double t)

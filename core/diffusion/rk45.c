@@ -144,22 +144,62 @@ static double shortest(const struct rk45 *solver)
 /* --- steps ------------------------------------------------------------------------------------ */
 
 /* The point that a slope is asked at, from those before it; in the place of that slope, but the
- * end's in its own, which no later slope needs. */
-static void make_point(struct rk45 *solver, size_t slope)
+ * end's in its own, which no later slope needs and the end gives no weight. Inlined for each slope,
+ * so that the inner loop is gone and the outer one is made of vectors. */
+static inline void point_from(struct rk45 *solver, const size_t slope)
 {
     const double h = solver->number[RK45_TARGET] - solver->number[RK45_TIME];
     const double *coefficient = COEFFICIENTS[slope];
     const size_t dim = solver->rule->dim;
-    const double *start = solver->values, *slopes = slope_at(solver, 0);
-    double *point = slope_at(solver, slope == SLOPES - 1 ? PLACE_OF_END : slope);
+    const double *restrict start = solver->values, *restrict slopes = slope_at(solver, 0);
+    double *restrict point = slope_at(solver, slope == SLOPES - 1 ? PLACE_OF_END : slope);
 
     for (size_t i = 0; i < dim; i++) {
-        double sum = 0.0;
+        double sum = coefficient[0] * slopes[i];
 
-        for (size_t k = 0; k < slope; k++)
-            sum += coefficient[k] * slopes[k * dim + i];
+        for (size_t k = 1; k < slope; k++)
+            if (slope < SLOPES - 1 || k != PLACE_OF_END)
+                sum += coefficient[k] * slopes[k * dim + i];
         point[i] = start[i] + h * sum;
     }
+}
+
+static void point_2(struct rk45 *solver)
+{
+    point_from(solver, 1);
+}
+
+static void point_3(struct rk45 *solver)
+{
+    point_from(solver, 2);
+}
+
+static void point_4(struct rk45 *solver)
+{
+    point_from(solver, 3);
+}
+
+static void point_5(struct rk45 *solver)
+{
+    point_from(solver, 4);
+}
+
+static void point_6(struct rk45 *solver)
+{
+    point_from(solver, 5);
+}
+
+static void point_7(struct rk45 *solver)
+{
+    point_from(solver, 6);
+}
+
+static void make_point(struct rk45 *solver, size_t slope)
+{
+    static void (*const points[SLOPES])(struct rk45 * solver) = {NULL,    point_2, point_3, point_4,
+                                                                 point_5, point_6, point_7};
+
+    points[slope](solver);
 }
 
 size_t rk45_evaluations_due(const struct rk45_rule *rule)

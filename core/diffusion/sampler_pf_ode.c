@@ -4,7 +4,8 @@
  * the paper's code does.
  *
  * RK45's plan has one entry: the first evaluation, the times of both ends as its coefficients. A
- * row keeps the solver's vectors in row->state, in double, the rest in row->number. */
+ * row keeps the solver's vectors in row->state, in double, the rest in row->number, and behind it
+ * what the time of the evaluation under way says of x's way: it is a time of this row alone. */
 #include "core/base/math.h"
 #include "core/diffusion/ode.h"
 #include "core/diffusion/rk45.h"
@@ -12,6 +13,9 @@
 #include <math.h>
 
 enum { PF_ODE_START, PF_ODE_END };
+
+/* row->number: dx/dt = BY_X * input + BY_OUTPUT * o, at time ASKED. */
+enum { ROW_ASKED = RK45_NUMBERS, ROW_BY_X, ROW_BY_OUTPUT };
 
 static double pf_ode_default(const struct process *process, enum sampler_option option)
 {
@@ -170,6 +174,20 @@ static struct rk45 solver_of(struct row *row, const struct rk45_rule *rule)
                          .evaluations = row->evaluations};
 }
 
+/* Time, level, conversion and velocity of an evaluation. */
+static void ask_at(struct row *row, const struct plan *plan, double t)
+{
+    struct linear velocity;
+
+    row->time = process_model_time(plan->process, t);
+    row->level = process_level(plan->process, t);
+    row->conversion = process_conversion(plan->process, row->level);
+    velocity = ode_velocity_at(plan->process, t, row->level, &row->conversion);
+    row->number[ROW_ASKED] = t;
+    row->number[ROW_BY_X] = velocity.x;
+    row->number[ROW_BY_OUTPUT] = velocity.o;
+}
+
 static void pf_ode_begin(struct row *row, const struct plan *plan)
 {
     steps_begin(row, plan);
@@ -181,18 +199,20 @@ static void pf_ode_begin(struct row *row, const struct plan *plan)
             rk45_solution(&solver)[i] = (double)row->x[i];
         rk45_begin(&solver);
         row->stage = solver.stage;
+        ask_at(row, plan, rk45_time(&solver));
     }
 }
 
+/* The last two evaluations of a step are at one time. */
 static void ask(struct row *row, const struct plan *plan, const struct rk45 *solver)
 {
-    const double t = rk45_time(solver), *point = rk45_point(solver);
+    const double t = rk45_time(solver), *restrict point = rk45_point(solver);
+    float *restrict input = row->input;
 
     for (size_t i = 0; i < plan->dim; i++)
-        row->input[i] = (float)point[i];
-    row->time = process_model_time(plan->process, t);
-    row->level = process_level(plan->process, t);
-    row->conversion = process_conversion(plan->process, row->level);
+        input[i] = (float)point[i];
+    if (t != row->number[ROW_ASKED])
+        ask_at(row, plan, t);
 }
 
 static enum advance end(struct row *row, const struct plan *plan, struct rk45 *solver)
@@ -207,12 +227,13 @@ static enum advance advance_rk45(struct row *row, const struct plan *plan, const
 {
     const struct rk45_rule rule = rule_of(plan);
     struct rk45 solver = solver_of(row, &rule);
-    const struct linear velocity = ode_velocity(plan->process, rk45_time(&solver));
-    double *slope = rk45_slope(&solver);
+    const double by_x = row->number[ROW_BY_X], by_output = row->number[ROW_BY_OUTPUT];
+    const float *restrict input = row->input;
+    double *restrict slope = rk45_slope(&solver);
     enum rk45_outcome outcome;
 
     for (size_t i = 0; i < plan->dim; i++)
-        slope[i] = velocity.x * (double)row->input[i] + velocity.o * (double)output[i];
+        slope[i] = by_x * (double)input[i] + by_output * (double)output[i];
     outcome = rk45_advance(&solver);
     row->stage = solver.stage;
     row->evaluations = solver.evaluations;

@@ -136,10 +136,13 @@ static size_t part_find(const char *name)
 /* Options, then names of parts: `asked` says which; without a name, all. */
 static struct bench_arguments read_arguments(int count, char **texts, bool asked[PARTS])
 {
-    static const struct option options[] = {
-        {"models", required_argument, NULL, 'd'},  {"backend", required_argument, NULL, 'b'},
-        {"threads", required_argument, NULL, 't'}, {"model", required_argument, NULL, 'm'},
-        {"rounds", required_argument, NULL, 'r'},  {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"models", required_argument, NULL, 'd'},
+                                            {"backend", required_argument, NULL, 'b'},
+                                            {"threads", required_argument, NULL, 't'},
+                                            {"model", required_argument, NULL, 'm'},
+                                            {"rounds", required_argument, NULL, 'r'},
+                                            {"sampler", required_argument, NULL, 's'},
+                                            {NULL, 0, NULL, 0}};
     struct bench_arguments arguments = {.models = "weights", .threads = 1, .rounds = 9};
     int letter;
 
@@ -152,6 +155,8 @@ static struct bench_arguments read_arguments(int count, char **texts, bool asked
             arguments.threads = (unsigned)strtoul(optarg, NULL, 10);
         else if (letter == 'm')
             arguments.model = optarg;
+        else if (letter == 's')
+            arguments.sampler = optarg;
         else if (letter == 'r')
             arguments.rounds = strtoul(optarg, NULL, 10);
         else

@@ -11,7 +11,7 @@ struct bench {
 };
 
 struct bench_arguments {
-    const char *models, *backend, *model;
+    const char *models, *backend, *model, *sampler; /* NULL: all that are meant */
     unsigned threads;
     size_t rounds; /* of comparisons */
 };

@@ -9,7 +9,8 @@
     .options = {{OPTION_##code, (double)(number)}, {OPTION_##code_2, (double)(number_2)}},         \
     .option_count = 2
 
-/* Trailing where the last entry of another grid would draw nothing. */
+/* Trailing where the last entry of another grid would draw nothing; steps that no network, read as
+ * what it was not trained for, makes diverge. */
 const struct sampler_case SAMPLER_CASES[] = {
     {CASE("ddim", "", ON_TABLE, 1)},
     {CASE("ddim", "clipped output", ON_TABLE, 1), ONE(USE_CLIPPED_MODEL_OUTPUT, 1)},
@@ -30,9 +31,11 @@ const struct sampler_case SAMPLER_CASES[] = {
     {CASE("pf_ode", "euler", ON_TABLE, 1), ONE(METHOD, METHOD_EULER)},
     {CASE("pf_ode", "heun", ON_TABLE, 2), ONE(METHOD, METHOD_HEUN)},
     {CASE("pf_ode", "rk4", ON_TABLE, 4), ONE(METHOD, METHOD_RK4)},
-    {CASE("pf_ode", "rk45", ON_TABLE, 0), ONE(METHOD, METHOD_RK45)},
+    {CASE("pf_ode", "rk45", ON_TABLE, 0),
+     .options = {{OPTION_METHOD, METHOD_RK45}, {OPTION_RTOL, 1e-3}, {OPTION_ATOL, 1e-3}},
+     .option_count = 3},
     {CASE("pf_ode_inverse", "heun", ON_TABLE, 2), ONE(METHOD, METHOD_HEUN)},
-    {CASE("greedy", "", ON_TABLE, 1)},
+    {CASE("greedy", "", ON_TABLE, 1), ONE(STEP_SIZE, 1e-6)},
     {CASE("ddim", "eta 1", ON_TABLE, 1), ONE(ETA, 1)},
     {CASE("ddim", "sigma_hat", ON_TABLE, 1), ONE(SIGMA_HAT, 1)},
     {CASE("ddpm", "fixed_small", ON_TABLE, 1), ONE(SPACING, SPACING_TRAILING)},
@@ -51,7 +54,7 @@ const struct sampler_case SAMPLER_CASES[] = {
     {CASE("predictor_corrector", "langevin", ON_TABLE, 2), ONE(CORRECTOR, CORRECTOR_LANGEVIN)},
     {CASE("corrector_only", "ald", ON_TABLE, 1), ONE(CORRECTOR, CORRECTOR_ALD)},
     {CASE("corrector_only", "langevin", ON_TABLE, 1), ONE(CORRECTOR, CORRECTOR_LANGEVIN)},
-    {CASE("langevin", "", ON_TABLE, 1)},
+    {CASE("langevin", "", ON_TABLE, 1), ONE(STEP_SIZE, 1e-6)},
     {CASE("annealed_langevin", "", ON_TABLE, PER_LEVEL), ONE(STEPS_PER_LEVEL, PER_LEVEL)},
 };
 const size_t SAMPLER_CASE_COUNT = sizeof SAMPLER_CASES / sizeof SAMPLER_CASES[0];

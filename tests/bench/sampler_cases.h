@@ -8,7 +8,7 @@
 /* Networks read as what they were not trained for give nonsense at the same speed. */
 enum sampler_ground { ON_TABLE, ON_FLOW, ON_CM, GROUND_COUNT };
 
-#define CASE_OPTIONS 2
+#define CASE_OPTIONS 3
 
 struct sampler_case {
     const char *sampler, *what; /* what: its options, for people; "": none */

@@ -168,6 +168,18 @@ static void compare_case(const struct sampler_case *the_case, struct grounds *gr
     printf("\n");
 }
 
+/* "pf_ode", or "pf_ode rk45". */
+static bool is_wanted(const struct sampler_case *the_case, const struct bench_arguments *arguments)
+{
+    const size_t length = strlen(the_case->sampler);
+    const char *wanted = arguments->sampler;
+
+    if (wanted == NULL || strcmp(wanted, the_case->sampler) == 0)
+        return true;
+    return strncmp(wanted, the_case->sampler, length) == 0 && wanted[length] == ' ' &&
+           strcmp(wanted + length + 1, the_case->what) == 0;
+}
+
 static void compare_all(const struct bench *bench, const struct bench_arguments *arguments,
                         const struct model *network)
 {
@@ -185,7 +197,8 @@ static void compare_all(const struct bench *bench, const struct bench_arguments 
         printf(" %zu rows, ns | ratio |", batches[i]);
     printf("\n|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < SAMPLER_CASE_COUNT; i++)
-        compare_case(&SAMPLER_CASES[i], &grounds, engines, rounds);
+        if (is_wanted(&SAMPLER_CASES[i], arguments))
+            compare_case(&SAMPLER_CASES[i], &grounds, engines, rounds);
     for (size_t i = 0; i < BATCHES; i++)
         engine_destroy(engines[i]);
 }

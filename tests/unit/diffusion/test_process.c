@@ -102,7 +102,7 @@ static void slopes_and_drift_belong_to_the_levels(void **state)
             const struct level here = process_level(&process, t);
             const struct level before = process_level(&process, t - h);
             const struct level after = process_level(&process, t + h);
-            const struct level slope = process_slope(&process, t);
+            const struct level slope = process_slope(&process, t, process_level(&process, t));
             const struct drift drift = process_drift(&process, t);
 
             assert_true(fabs((after.alpha - before.alpha) / (2.0 * h) - slope.alpha) <
