@@ -23,6 +23,8 @@ double math_log(double x);
 double math_log1p(double x);
 double math_sin(double x);
 double math_cos(double x);
+/* The same of `count` angles at once, bit for bit; no two arrays overlap. */
+void math_sin_cos(const double *x, double *sine, double *cosine, size_t count);
 double math_pow(double x, double y); /* x >= 0, else NaN */
 double math_erf(double x);           /* absolute error at most 1e-15 */
 double math_tanh(double x);

@@ -1,21 +1,9 @@
-/* sin and cos. x = n pi/2 + r with |r| <= pi/4, r in two doubles: pi/2 is subtracted in pieces
- * short enough that n times a piece is exact (Cody & Waite 1980). The polynomials are Chebyshev
- * fits, computed with 70 digits. */
+/* sin and cos. Angles that the fast reduction is not good enough for are reduced with care. */
 #include "core/base/math.h"
-#include "core/base/math_bits.h"
+#include "core/base/math_angle.h"
 
-#include <math.h>
-
-#define TWO_OVER_PI 0x1.45f306dc9c883p-1
-#define TWO_PI      0x1.921fb54442d18p+2
-#define ROUND       0x1.8p52 /* adding it rounds to an integer, left in the low bits */
-#define FAST_LIMIT  0x1p20
-#define LIMIT       0x1.8p30
-
-struct angle {
-    double high, low;  /* within +-pi/4 */
-    uint64_t quadrant; /* modulo 4 */
-};
+#define TWO_PI 0x1.921fb54442d18p+2
+#define LIMIT  0x1.8p30
 
 static inline double sum_of(double a, double b, double *error)
 {
@@ -34,8 +22,8 @@ static struct angle reduce_with_care(double x)
                                     0x1.8cc514p-72, 0x1.80dc1cp-95, 0x1.a252049c1114dp-120};
     double high = fabs(x) > LIMIT ? fmod(x, TWO_PI) : x;
     double low = 0;
-    const double rounded = high * TWO_OVER_PI + ROUND;
-    const double n = rounded - ROUND;
+    const double rounded = high * TWO_OVER_PI + ANGLE_ROUND;
+    const double n = rounded - ANGLE_ROUND;
 
     for (int i = 0; i < 6; i++) {
         double error;
@@ -48,52 +36,40 @@ static struct angle reduce_with_care(double x)
 
 static inline struct angle reduce(double x)
 {
-    const double rounded = x * TWO_OVER_PI + ROUND;
-    const double n = rounded - ROUND;
-    const double first = x - n * 0x1.921fb544p+0; /* exact */
-    const double product = n * 0x1.0b4611a6p-34;  /* exact */
-    const double r = first - product;
-    const double rest = ((first - r) - product) - n * 0x1.3198a2e037073p-69;
-    const double high = r + rest;
+    const struct angle angle = angle_fast(x);
 
-    if (!(fabs(x) < FAST_LIMIT) || (fabs(high) < 0x1p-30 && n != 0))
-        return reduce_with_care(x);
-    return (struct angle){high, (r - high) + rest, bits_of(rounded)};
-}
-
-/* sin of the quadrant's angle: sin r, cos r, -sin r, -cos r. Both series are computed: a choice
- * of quadrant cannot be foreseen, and a wrong guess costs more. */
-static inline double sin_of(struct angle angle, uint64_t quadrant)
-{
-    const double h = angle.high;
-    const double z = h * h;
-    const double z2 = z * z;
-    const double half = 0.5 * z;
-    const double rest = 1 - half;
-    const double sin_series = (-0x1.5555555555555p-3 + z * 0x1.1111111110bb1p-7) +
-                              z2 * ((-0x1.a01a019e8357dp-13 + z * 0x1.71de37961e4c6p-19) +
-                                    z2 * (-0x1.ae600a926c89ap-26 + z * 0x1.5e0af186af739p-33));
-    const double cos_series = (0x1.5555555555555p-5 + z * -0x1.6c16c16c16966p-10) +
-                              z2 * ((0x1.a01a019f4e867p-16 + z * -0x1.27e4fa17a41b4p-22) +
-                                    z2 * (0x1.1eeb68b109173p-29 + z * -0x1.907d7aebd5e3dp-37));
-    const double sine = h + (h * z * sin_series + angle.low * rest);
-    const double cosine = rest + (((1 - rest) - half) + (z2 * cos_series - h * angle.low));
-    const uint64_t use_cosine = 0 - (quadrant & 1);
-    const uint64_t bits = (bits_of(sine) & ~use_cosine) | (bits_of(cosine) & use_cosine);
-
-    return double_of(bits ^ (quadrant & 2) << 62);
+    return angle_is_hard(x, angle) ? reduce_with_care(x) : angle;
 }
 
 double math_sin(double x)
 {
     const struct angle angle = reduce(x);
 
-    return sin_of(angle, angle.quadrant);
+    return angle_sine(angle_sides(angle), angle.quadrant);
 }
 
 double math_cos(double x)
 {
     const struct angle angle = reduce(x);
 
-    return sin_of(angle, angle.quadrant + 1);
+    return angle_sine(angle_sides(angle), angle.quadrant + 1);
+}
+
+static bool sin_cos(const double *x, double *sine, double *cosine, size_t count)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return math_sin_cos_fma(x, sine, cosine, count);
+#endif
+    return math_sin_cos_baseline(x, sine, cosine, count);
+}
+
+void math_sin_cos(const double *x, double *sine, double *cosine, size_t count)
+{
+    if (sin_cos(x, sine, cosine, count))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        sine[i] = math_sin(x[i]);
+        cosine[i] = math_cos(x[i]);
+    }
 }

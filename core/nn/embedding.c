@@ -2,6 +2,9 @@
 
 #include "core/base/math.h"
 
+/* Angles at a time. */
+#define ANGLES 16
+
 void embedding_frequencies(size_t count, double shift, float *f)
 {
     const float minus_log_period = -0x1.26bb1cp+3f; /* -ln(10000) */
@@ -11,22 +14,40 @@ void embedding_frequencies(size_t count, double shift, float *f)
     }
 }
 
+/* Where the sines and cosines of some angles go. */
+static void sines_and_cosines(const float *angles, size_t count, float *sine, float *cosine)
+{
+    double angle[ANGLES], sines[ANGLES], cosines[ANGLES];
+
+    for (size_t k = 0; k < count; k++)
+        angle[k] = (double)angles[k];
+    math_sin_cos(angle, sines, cosines, count);
+    for (size_t k = 0; k < count; k++) {
+        sine[k] = (float)sines[k];
+        cosine[k] = (float)cosines[k];
+    }
+}
+
 void embedding_sinusoidal(const float *f, size_t count, double time, bool cosine_first, float *out)
 {
     float *sine = cosine_first ? out + count : out, *cosine = cosine_first ? out : out + count;
-    for (size_t k = 0; k < count; k++) {
-        float angle = (float)time * f[k];
-        sine[k] = (float)math_sin((double)angle);
-        cosine[k] = (float)math_cos((double)angle);
+    for (size_t first = 0; first < count; first += ANGLES) {
+        const size_t some = count - first < ANGLES ? count - first : ANGLES;
+        float angles[ANGLES];
+        for (size_t k = 0; k < some; k++)
+            angles[k] = (float)time * f[first + k];
+        sines_and_cosines(angles, some, sine + first, cosine + first);
     }
 }
 
 void embedding_fourier(const float *f, size_t count, double time, float *out)
 {
     const float pi = 0x1.921fb6p+1f, logarithm = (float)math_log((double)(float)time);
-    for (size_t k = 0; k < count; k++) {
-        float angle = logarithm * f[k] * 2.0f * pi;
-        out[k] = (float)math_sin((double)angle);
-        out[count + k] = (float)math_cos((double)angle);
+    for (size_t first = 0; first < count; first += ANGLES) {
+        const size_t some = count - first < ANGLES ? count - first : ANGLES;
+        float angles[ANGLES];
+        for (size_t k = 0; k < some; k++)
+            angles[k] = logarithm * f[first + k] * 2.0f * pi;
+        sines_and_cosines(angles, some, out + first, out + count + first);
     }
 }

@@ -2,6 +2,7 @@
 
 #include "core/base/gang.h"
 #include "core/base/math.h"
+#include "core/base/math_angle.h"
 
 #include <float.h>
 #include <math.h>
@@ -246,6 +247,49 @@ static void nan_in_gives_nan_out(void **state)
     assert_true(isnan(math_pow(2, (double)NAN)));
 }
 
+static bool same(double a, double b)
+{
+    return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
+}
+
+/* Easy ones, and one in their midst that is next to a multiple of pi/2, too large, or no number. */
+static void many_angles_at_once_are_each_by_itself(void **state)
+{
+    enum { MANY = 37 };
+    const double middles[] = {1,     0x1.921fb54442d18p+0, 0x1.921fb54442d18p+20,
+                              1e300, (double)INFINITY,     (double)NAN};
+    double x[MANY], sine[MANY], cosine[MANY];
+
+    (void)state;
+    for (size_t k = 0; k < sizeof middles / sizeof *middles; k++) {
+        for (size_t i = 0; i < MANY; i++)
+            x[i] = 0.37 * (double)i * (double)i - 200;
+        x[3] = 0;
+        x[11] = middles[k];
+        math_sin_cos(x, sine, cosine, MANY);
+        for (size_t i = 0; i < MANY; i++) {
+            assert_true(same(sine[i], math_sin(x[i])));
+            assert_true(same(cosine[i], math_cos(x[i])));
+        }
+    }
+}
+
+static void the_two_builds_of_many_angles_agree(void **state)
+{
+    enum { MANY = 1021 };
+    static double x[MANY], sine[2][MANY], cosine[2][MANY];
+
+    (void)state;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
+        skip();
+    for (size_t i = 0; i < MANY; i++)
+        x[i] = ((double)i - 500) * 1.618;
+    assert_true(math_sin_cos_baseline(x, sine[0], cosine[0], MANY));
+    assert_true(math_sin_cos_fma(x, sine[1], cosine[1], MANY));
+    assert_memory_equal(sine[0], sine[1], sizeof sine[0]);
+    assert_memory_equal(cosine[0], cosine[1], sizeof cosine[0]);
+}
+
 static void angles_beyond_the_promise_stay_on_the_circle(void **state)
 {
     double x = 0x1p30;
@@ -314,6 +358,8 @@ int main(void)
         cmocka_unit_test(erf_is_within_1e_15),
         cmocka_unit_test(special_values_are_what_analysis_says),
         cmocka_unit_test(nan_in_gives_nan_out),
+        cmocka_unit_test(many_angles_at_once_are_each_by_itself),
+        cmocka_unit_test(the_two_builds_of_many_angles_agree),
         cmocka_unit_test(angles_beyond_the_promise_stay_on_the_circle),
         cmocka_unit_test(the_bits_are_the_same_with_every_compiler_and_float_mode),
         cmocka_unit_test(every_function_is_within_one_ulp), /* denormals are flushed now */
