@@ -161,39 +161,81 @@ bool dpm_solver_plan_with_noise(struct plan *plan, struct error *error)
 
 /* --- the row ---------------------------------------------------------------------------------- */
 
-static void step_down(struct row *row, const struct plan *plan, const float *output)
+/* One row's step; see DPM_X. */
+struct step_down {
+    struct conversion conversion;
+    struct clip clip;
+    double x, m0, m1, m2, noise;
+};
+
+static struct step_down step_down_of(const struct row *row, const struct plan *plan,
+                                     const float *output)
 {
     const struct plan_step *step = &plan->step[row->step];
-    const struct conversion conversion = step->conversion;
-    const struct clip clip =
-        clip_for(&plan->clip, &conversion, row->x, output, plan->dim, row->scratch);
     const double *c = step->coefficient;
-    const double of_x = c[DPM_X], of_m0 = c[DPM_M0], of_m1 = c[DPM_M1], of_m2 = c[DPM_M2];
-    const float *restrict before = row->state + (row->step + 1) % DPM_HISTORY * plan->dim;
-    float *restrict kept = row->state + row->step % DPM_HISTORY * plan->dim;
-    float *restrict x = row->x;
 
-    for (size_t i = 0; i < plan->dim; i++) {
-        const double m0 = clip.scale * clip_value(&clip, conversion.x0_x * (double)x[i] +
-                                                             conversion.x0_o * (double)output[i]);
+    return (struct step_down){
+        .conversion = step->conversion,
+        .clip = clip_for(&plan->clip, &step->conversion, row->x, output, plan->dim, row->scratch),
+        .x = c[DPM_X],
+        .m0 = c[DPM_M0],
+        .m1 = c[DPM_M1],
+        .m2 = c[DPM_M2],
+        .noise = c[DPM_NOISE]};
+}
 
-        x[i] = (float)(of_x * (double)x[i] + of_m0 * m0 + of_m1 * (double)before[i] +
-                       of_m2 * (double)kept[i]);
+/* x_0 of this step, which is kept in place of the one of i - 2. */
+static inline double predict(const struct step_down *by, double x, double output)
+{
+    return by->clip.scale *
+           clip_value(&by->clip, by->conversion.x0_x * x + by->conversion.x0_o * output);
+}
+
+static inline double combine(const struct step_down *by, double x, double m0, double m1, double m2)
+{
+    return by->x * x + by->m0 * m0 + by->m1 * m1 + by->m2 * m2;
+}
+
+static void move(const struct step_down *down, const float *restrict output,
+                 const float *restrict before, float *restrict kept, float *restrict x, size_t dim)
+{
+    const struct step_down by = *down;
+
+    for (size_t i = 0; i < dim; i++) {
+        const double m0 = predict(&by, (double)x[i], (double)output[i]);
+
+        x[i] = (float)combine(&by, (double)x[i], m0, (double)before[i], (double)kept[i]);
+        kept[i] = (float)m0;
+    }
+}
+
+static void move_with_noise(const struct step_down *down, const float *restrict output,
+                            const float *restrict noise, const float *restrict before,
+                            float *restrict kept, float *restrict x, size_t dim)
+{
+    const struct step_down by = *down;
+
+    for (size_t i = 0; i < dim; i++) {
+        const double m0 = predict(&by, (double)x[i], (double)output[i]);
+        const float mean =
+            (float)combine(&by, (double)x[i], m0, (double)before[i], (double)kept[i]);
+
+        x[i] = (float)((double)mean + by.noise * (double)noise[i]);
         kept[i] = (float)m0;
     }
 }
 
 enum advance dpm_solver_advance(struct row *row, const struct plan *plan, const float *output)
 {
-    const struct plan_step *step = &plan->step[row->step];
+    const struct step_down down = step_down_of(row, plan, output);
+    const float *before = row->state + (row->step + 1) % DPM_HISTORY * plan->dim;
+    float *kept = row->state + row->step % DPM_HISTORY * plan->dim;
 
-    step_down(row, plan, output);
-    if (step->draws) {
-        const double scale = step->coefficient[DPM_NOISE];
-
+    if (plan->step[row->step].draws) {
         rng_randn(&row->rng, row->noise, plan->dim);
-        for (size_t i = 0; i < plan->dim; i++)
-            row->x[i] = (float)((double)row->x[i] + scale * (double)row->noise[i]);
+        move_with_noise(&down, output, row->noise, before, kept, row->x, plan->dim);
+    } else {
+        move(&down, output, before, kept, row->x, plan->dim);
     }
     return row_next(row, plan);
 }

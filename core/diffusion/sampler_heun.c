@@ -5,8 +5,6 @@
 #include "core/diffusion/ladder_plan.h"
 #include "core/diffusion/update.h"
 
-#include <string.h>
-
 /* plan_step.coefficient: update's make the slope; then the way from level to level. */
 enum { LENGTH = UPDATE_COUNT };
 
@@ -41,41 +39,46 @@ static bool heun_plan(struct plan *plan, struct error *error)
     return is_good && steps_check_x0(plan, error);
 }
 
-static void step_by_euler(struct row *row, const struct plan *plan, const float *output)
+/* What the second evaluation needs of the first is kept. */
+static void step_by_euler(const struct update *update, double length, const float *restrict output,
+                          float *restrict start, float *restrict slopes, float *restrict x,
+                          size_t dim)
 {
-    const struct update update = update_for(row, plan, output);
-    const double length = plan->step[row->step].coefficient[LENGTH];
-    float *slopes = row->state + STATE_SLOPE * plan->dim;
+    const struct update by = *update;
 
-    memcpy(row->state + STATE_X * plan->dim, row->x, plan->dim * sizeof(*row->x));
-    for (size_t i = 0; i < plan->dim; i++) {
-        const double slope = update_mean(&update, (double)row->x[i], (double)output[i]);
+    for (size_t i = 0; i < dim; i++) {
+        const double slope = update_mean(&by, (double)x[i], (double)output[i]);
 
+        start[i] = x[i];
         slopes[i] = (float)slope;
-        row->x[i] = (float)((double)row->x[i] + length * slope);
+        x[i] = (float)((double)x[i] + length * slope);
     }
 }
 
-static void step_by_both(struct row *row, const struct plan *plan, const float *output)
+static void step_by_both(const struct update *update, double length, const float *restrict output,
+                         const float *restrict start, const float *restrict slopes,
+                         float *restrict x, size_t dim)
 {
-    const struct update update = update_for(row, plan, output);
-    const double half = plan->step[row->step].coefficient[LENGTH] / 2.0;
-    const float *x = row->state + STATE_X * plan->dim;
-    const float *slopes = row->state + STATE_SLOPE * plan->dim;
+    const struct update by = *update;
+    const double half = length / 2.0;
 
-    for (size_t i = 0; i < plan->dim; i++) {
-        const double slope = update_mean(&update, (double)row->x[i], (double)output[i]);
+    for (size_t i = 0; i < dim; i++) {
+        const double slope = update_mean(&by, (double)x[i], (double)output[i]);
 
-        row->x[i] = (float)((double)x[i] + half * ((double)slopes[i] + slope));
+        x[i] = (float)((double)start[i] + half * ((double)slopes[i] + slope));
     }
 }
 
 static enum advance heun_advance(struct row *row, const struct plan *plan, const float *output)
 {
+    const struct update update = update_for(row, plan, output);
+    const double length = plan->step[row->step].coefficient[LENGTH];
+    float *start = row->state + STATE_X * plan->dim, *slopes = row->state + STATE_SLOPE * plan->dim;
+
     if (row->step % 2 == 0)
-        step_by_euler(row, plan, output);
+        step_by_euler(&update, length, output, start, slopes, row->x, plan->dim);
     else
-        step_by_both(row, plan, output);
+        step_by_both(&update, length, output, start, slopes, row->x, plan->dim);
     return row_next(row, plan);
 }
 

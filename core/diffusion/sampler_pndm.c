@@ -199,13 +199,49 @@ static float *remembered(const struct row *row, size_t dim, size_t k)
     return row->state + (STATE_HISTORY + (row->stage + HISTORY - 1 - k) % HISTORY) * dim;
 }
 
-static enum advance pndm_advance(struct row *row, const struct plan *plan, const float *output)
+struct weighed {
+    double of_input, of_output, of_x, of_sum, now, last[HISTORY];
+};
+
+static void add_up(const struct weighed *weighed, const float *restrict input,
+                   const float *restrict output, const float *restrict one,
+                   const float *restrict two, float *restrict three, float *restrict x, size_t dim)
 {
-    const double *c = plan->step[row->step].coefficient;
-    const enum role role = role_of(plan, row->step);
+    const struct weighed by = *weighed;
+
+    for (size_t i = 0; i < dim; i++) {
+        const double prediction = by.of_input * (double)input[i] + by.of_output * (double)output[i];
+        const double all = by.now * prediction + by.last[0] * (double)one[i] +
+                           by.last[1] * (double)two[i] + by.last[2] * (double)three[i];
+
+        x[i] = (float)(by.of_x * (double)x[i] + by.of_sum * all);
+        three[i] = (float)prediction;
+    }
+}
+
+/* A step that is made of one evaluation, from x: nothing of it is needed afterwards but its
+ * prediction, which takes the place of the oldest. */
+static void leap_at_once(const double *c, enum role role, struct row *row, size_t dim,
+                         const float *output)
+{
+    const struct weighed by = {
+        .of_input = c[OF_INPUT],
+        .of_output = c[OF_OUTPUT],
+        .of_x = c[OF_X],
+        .of_sum = c[OF_SUM],
+        .now = roles[role].now,
+        .last = {roles[role].last[0], roles[role].last[1], roles[role].last[2]}};
+
+    add_up(&by, row->input, output, remembered(row, dim, 0), remembered(row, dim, 1),
+           remembered(row, dim, 2), row->x, dim);
+    row->stage++;
+}
+
+/* Any other. */
+static void move(const double *c, enum role role, struct row *row, size_t dim, const float *output)
+{
     const double now = roles[role].now, *last = roles[role].last;
     const double before = roles[role].sum, kept = roles[role].begins ? 0.0 : 1.0;
-    const size_t dim = plan->dim;
     const float *x = row->state + STATE_X * dim;
     const float *one = remembered(row, dim, 0), *two = remembered(row, dim, 1);
     float *three = remembered(row, dim, 2), *sum = row->state + STATE_SUM * dim;
@@ -226,6 +262,17 @@ static enum advance pndm_advance(struct row *row, const struct plan *plan, const
         memcpy(three, row->scratch, dim * sizeof(*three));
         row->stage++;
     }
+}
+
+static enum advance pndm_advance(struct row *row, const struct plan *plan, const float *output)
+{
+    const double *c = plan->step[row->step].coefficient;
+    const enum role role = role_of(plan, row->step);
+
+    if (roles[role].begins && !roles[role].is_inner)
+        leap_at_once(c, role, row, plan->dim, output);
+    else
+        move(c, role, row, plan->dim, output);
     return row_next(row, plan);
 }
 

@@ -5,6 +5,7 @@
 #include "core/diffusion/multistep.h"
 
 #include <math.h>
+#include <string.h>
 
 /* corrected = x * KEPT + last * LAST + sum of past_j * PAST_j + now * NOW
  * x'        = corrected * X + now * FRESH + past_1 * BEFORE + past_2 * BEFORE_THAT
@@ -20,7 +21,8 @@ enum {
     UNIPC_X,
     UNIPC_FRESH,
     UNIPC_BEFORE,
-    UNIPC_BEFORE_THAT
+    UNIPC_BEFORE_THAT,
+    UNIPC_COUNT
 };
 
 /* state: the last corrected x, then three x_0; that of step i in third i mod 3, where the one of
@@ -187,17 +189,20 @@ static bool unipc_plan(struct plan *plan, struct error *error)
 
 /* --- the row ---------------------------------------------------------------------------------- */
 
-static enum advance unipc_advance(struct row *row, const struct plan *plan, const float *output)
+/* One row's evaluation; see UNIPC_KEPT. */
+struct move {
+    struct conversion conversion;
+    struct clip clip;
+    double c[UNIPC_COUNT];
+};
+
+static void move(const struct move *by, const float *restrict output, const float *restrict past_1,
+                 const float *restrict past_2, float *restrict past_3, float *restrict last,
+                 float *restrict x, size_t dim)
 {
-    const struct plan_step *step = &plan->step[row->step];
-    const struct conversion conversion = step->conversion;
-    const size_t dim = plan->dim, newest = row->step % UNIPC_HISTORY;
-    const struct clip clip = clip_for(&plan->clip, &conversion, row->x, output, dim, row->scratch);
-    const double *c = step->coefficient;
-    float *restrict x = row->x, *restrict last = row->state;
-    float *restrict kept = row->state + (1 + newest) * dim; /* three evaluations ago */
-    const float *restrict past_1 = row->state + (1 + (newest + 2) % UNIPC_HISTORY) * dim;
-    const float *restrict past_2 = row->state + (1 + (newest + 1) % UNIPC_HISTORY) * dim;
+    const struct conversion conversion = by->conversion;
+    const struct clip clip = by->clip;
+    const double *c = by->c;
 
     for (size_t i = 0; i < dim; i++) {
         const double now = clip.scale * clip_value(&clip, conversion.x0_x * (double)x[i] +
@@ -205,14 +210,28 @@ static enum advance unipc_advance(struct row *row, const struct plan *plan, cons
         const double corrected = c[UNIPC_KEPT] * (double)x[i] + c[UNIPC_LAST] * (double)last[i] +
                                  c[UNIPC_PAST_1] * (double)past_1[i] +
                                  c[UNIPC_PAST_2] * (double)past_2[i] +
-                                 c[UNIPC_PAST_3] * (double)kept[i] + c[UNIPC_NOW] * now;
+                                 c[UNIPC_PAST_3] * (double)past_3[i] + c[UNIPC_NOW] * now;
 
         x[i] =
             (float)(c[UNIPC_X] * corrected + c[UNIPC_FRESH] * now +
                     c[UNIPC_BEFORE] * (double)past_1[i] + c[UNIPC_BEFORE_THAT] * (double)past_2[i]);
         last[i] = (float)corrected;
-        kept[i] = (float)now;
+        past_3[i] = (float)now;
     }
+}
+
+static enum advance unipc_advance(struct row *row, const struct plan *plan, const float *output)
+{
+    const struct plan_step *step = &plan->step[row->step];
+    const size_t dim = plan->dim, newest = row->step % UNIPC_HISTORY;
+    float *past = row->state + dim;
+    struct move by = {
+        .conversion = step->conversion,
+        .clip = clip_for(&plan->clip, &step->conversion, row->x, output, dim, row->scratch)};
+
+    memcpy(by.c, step->coefficient, sizeof by.c);
+    move(&by, output, past + (newest + 2) % UNIPC_HISTORY * dim,
+         past + (newest + 1) % UNIPC_HISTORY * dim, past + newest * dim, row->state, row->x, dim);
     return row_next(row, plan);
 }
 

@@ -18,25 +18,40 @@ struct update update_for(const struct row *row, const struct plan *plan, const f
                            .noise = step->coefficient[UPDATE_NOISE]};
 }
 
+/* Loops have functions of their own, here and in other samplers: of parameters, and of nothing
+ * else, compilers believe that they do not overlap. */
+static void move(const struct update *update, const float *restrict output, float *restrict x,
+                 size_t dim)
+{
+    const struct update by = *update;
+
+    for (size_t i = 0; i < dim; i++)
+        x[i] = (float)update_mean(&by, (double)x[i], (double)output[i]);
+}
+
+static void move_with_noise(const struct update *update, const float *restrict output,
+                            const float *restrict noise, float *restrict x, size_t dim)
+{
+    const struct update by = *update;
+
+    for (size_t i = 0; i < dim; i++)
+        x[i] = (float)(update_mean(&by, (double)x[i], (double)output[i]) +
+                       by.noise * (double)noise[i]);
+}
+
 void update_without_noise(struct row *row, const struct plan *plan, const float *output)
 {
     const struct update update = update_for(row, plan, output);
-    float *restrict x = row->x;
 
-    for (size_t i = 0; i < plan->dim; i++)
-        x[i] = (float)update_mean(&update, (double)x[i], (double)output[i]);
+    move(&update, output, row->x, plan->dim);
 }
 
 void update_with_noise(struct row *row, const struct plan *plan, const float *output)
 {
     const struct update update = update_for(row, plan, output);
-    const float *noise = row->noise;
-    float *restrict x = row->x;
 
     rng_randn(&row->rng, row->noise, plan->dim);
-    for (size_t i = 0; i < plan->dim; i++)
-        x[i] = (float)(update_mean(&update, (double)x[i], (double)output[i]) +
-                       update.noise * (double)noise[i]);
+    move_with_noise(&update, output, row->noise, row->x, plan->dim);
 }
 
 bool with_timesteps(struct plan *plan,

@@ -33,6 +33,8 @@ struct bench_order {
     size_t steps;
     const struct option_values *options; /* NULL: none is given */
     size_t n, requests;
+    bool spreads; /* requests differ a little in steps: rows side by side are at levels of their
+                     own */
 };
 
 /* What it cost. */

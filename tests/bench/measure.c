@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* Different numbers of steps among requests that spread. */
+#define SPREAD 8
+
 /* A forward is repeated until this much CPU time is spent on it. */
 #define FORWARD_SECONDS 0.2
 
@@ -99,40 +102,70 @@ void bench_ring(void *context)
 
 struct arrays {
     struct request *requests;
+    struct plan **plans;
     uint32_t *seeds;
     int32_t *labels;
     float *guidance, *x;
 };
 
-/* All requests have the same labels and guidance, and write to the same x: nobody looks at it. */
-static struct arrays arrays_of(const struct bench_order *order, const struct plan *plan)
+static struct plan *plan_of(const struct bench_order *order, size_t index)
 {
-    const struct model *model = order->model;
+    const struct option_values none = {.given = {false}};
+    const struct plan_request wanted = {
+        .process = &order->model->process,
+        .sampler = order->sampler,
+        .steps = order->spreads ? order->steps + index % SPREAD - SPREAD / 2 : order->steps,
+        .options = order->options != NULL ? order->options : &none,
+        .dim = order->model->shape.dim,
+        .output_dim = order->model->shape.output_dim};
+    struct error error;
+    struct plan *plan = plan_create(&wanted, &error);
+
+    bench_require(plan != NULL, &error);
+    return plan;
+}
+
+static void give_values(struct arrays *arrays, const struct bench_order *order)
+{
+    const bool has_classes = order->model->class_input.has_classes;
+
+    for (size_t i = 0; i < order->n * order->requests; i++)
+        arrays->seeds[i] = (uint32_t)i;
+    for (size_t i = 0; i < order->n; i++) {
+        arrays->labels[i] = has_classes ? 0 : -1;
+        arrays->guidance[i] = 1.0f;
+    }
+}
+
+/* All requests have the same labels and guidance, and write to the same x: nobody looks at it. */
+static struct arrays arrays_of(const struct bench_order *order)
+{
     struct arrays arrays = {.requests = calloc(order->requests, sizeof *arrays.requests),
+                            .plans = calloc(order->requests, sizeof *arrays.plans),
                             .seeds = calloc(order->n * order->requests, sizeof *arrays.seeds),
                             .labels = calloc(order->n, sizeof *arrays.labels),
                             .guidance = calloc(order->n, sizeof *arrays.guidance),
-                            .x = calloc(order->n * model->shape.dim, sizeof *arrays.x)};
+                            .x = calloc(order->n * order->model->shape.dim, sizeof *arrays.x)};
 
-    for (size_t i = 0; i < order->n * order->requests; i++)
-        arrays.seeds[i] = (uint32_t)i;
-    for (size_t i = 0; i < order->n; i++) {
-        arrays.labels[i] = model->class_input.has_classes ? 0 : -1;
-        arrays.guidance[i] = 1.0f;
-    }
-    for (size_t i = 0; i < order->requests; i++)
-        arrays.requests[i] = (struct request){.model = model,
-                                              .plan = plan,
+    give_values(&arrays, order);
+    for (size_t i = 0; i < order->requests; i++) {
+        arrays.plans[i] = plan_of(order, i);
+        arrays.requests[i] = (struct request){.model = order->model,
+                                              .plan = arrays.plans[i],
                                               .n = order->n,
                                               .seeds = arrays.seeds + i * order->n,
                                               .labels = arrays.labels,
                                               .guidance = arrays.guidance,
                                               .x = arrays.x};
+    }
     return arrays;
 }
 
-static void arrays_free(const struct arrays *arrays)
+static void arrays_free(const struct arrays *arrays, size_t requests)
 {
+    for (size_t i = 0; i < requests; i++)
+        plan_destroy(arrays->plans[i]);
+    free(arrays->plans);
     free(arrays->requests);
     free(arrays->seeds);
     free(arrays->labels);
@@ -179,23 +212,11 @@ static size_t draws_of(const struct plan *plan)
 
 struct bench_run bench_run(struct engine *engine, const struct bench_order *order)
 {
-    const struct option_values none = {.given = {false}};
-    const struct plan_request wanted = {.process = &order->model->process,
-                                        .sampler = order->sampler,
-                                        .steps = order->steps,
-                                        .options = order->options != NULL ? order->options : &none,
-                                        .dim = order->model->shape.dim,
-                                        .output_dim = order->model->shape.output_dim};
-    struct error error;
-    struct plan *plan = plan_create(&wanted, &error);
-    struct arrays arrays;
-    struct bench_run cost;
+    const struct arrays arrays = arrays_of(order);
+    struct bench_run cost = run(engine, arrays.requests, order->requests);
 
-    bench_require(plan != NULL, &error);
-    arrays = arrays_of(order, plan);
-    cost = run(engine, arrays.requests, order->requests);
-    cost.draws = draws_of(plan) * order->n * order->requests;
-    plan_destroy(plan);
-    arrays_free(&arrays);
+    for (size_t i = 0; i < order->requests; i++)
+        cost.draws += draws_of(arrays.plans[i]) * order->n;
+    arrays_free(&arrays, order->requests);
     return cost;
 }

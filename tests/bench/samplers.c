@@ -103,7 +103,7 @@ static void pair_init(struct pair *pair, const struct sampler_case *the_case,
     requests = ceil(RUN_SECONDS / run.cpu_seconds);
     /* Rows that end at different times leave a batch with holes: others must wait to fill them. */
     if (the_case->each == 0)
-        requests = fmax(requests, 8.0);
+        requests = fmax(requests, 16.0);
     pair->sampler.requests = (size_t)fmin(requests, REQUESTS);
     pair->ddim = (struct bench_order){.model = &grounds->models[ON_TABLE],
                                       .sampler = "ddim",
@@ -150,18 +150,22 @@ static struct result compare(const struct pair *pair, struct engine *engine, siz
                            .seconds = seconds[rounds / 2]};
 }
 
+/* Beside DDIM whose rows are all at one level, as they are in one request; or where they are not.
+ */
 static void compare_case(const struct sampler_case *the_case, struct grounds *grounds,
-                         struct engine *const engines[BATCHES], size_t rounds)
+                         struct engine *const engines[BATCHES], size_t rounds, bool spreads)
 {
     for (size_t i = 0; i < BATCHES; i++) {
         struct pair pair;
         struct result result;
 
         pair_init(&pair, the_case, grounds, batches[i], engines[i]);
+        pair.ddim.spreads = spreads;
         result = compare(&pair, engines[i], rounds);
         if (i == 0)
-            printf("| %s%s%s | %zu | %zu |", the_case->sampler, the_case->what[0] != 0 ? " " : "",
-                   the_case->what, pair.evaluations, pair.draws - 1);
+            printf("| %s%s%s%s | %zu | %zu |", the_case->sampler, the_case->what[0] != 0 ? " " : "",
+                   the_case->what, spreads ? ", ddim at many levels" : "", pair.evaluations,
+                   pair.draws - 1);
         printf(" %.0f | %.2f (%.2f .. %.2f) |", 1e9 * result.seconds, result.ratio, result.least,
                result.most);
     }
@@ -196,9 +200,13 @@ static void compare_all(const struct bench *bench, const struct bench_arguments 
     for (size_t i = 0; i < BATCHES; i++)
         printf(" %zu rows, ns | ratio |", batches[i]);
     printf("\n|---|---|---|---|---|---|---|\n");
-    for (size_t i = 0; i < SAMPLER_CASE_COUNT; i++)
-        if (is_wanted(&SAMPLER_CASES[i], arguments))
-            compare_case(&SAMPLER_CASES[i], &grounds, engines, rounds);
+    for (size_t i = 0; i < SAMPLER_CASE_COUNT; i++) {
+        if (!is_wanted(&SAMPLER_CASES[i], arguments))
+            continue;
+        compare_case(&SAMPLER_CASES[i], &grounds, engines, rounds, false);
+        if (SAMPLER_CASES[i].each == 0)
+            compare_case(&SAMPLER_CASES[i], &grounds, engines, rounds, true);
+    }
     for (size_t i = 0; i < BATCHES; i++)
         engine_destroy(engines[i]);
 }
