@@ -1,6 +1,7 @@
 #include "core/diffusion/dpm_solver.h"
 #include "core/base/math.h"
 #include "core/diffusion/multistep.h"
+#include "core/diffusion/pair.h"
 
 #include <math.h>
 
@@ -161,81 +162,59 @@ bool dpm_solver_plan_with_noise(struct plan *plan, struct error *error)
 
 /* --- the row ---------------------------------------------------------------------------------- */
 
-/* One row's step; see DPM_X. */
-struct step_down {
-    struct conversion conversion;
+/* Of one row. */
+struct move {
+    const double *c;
+    const struct conversion *conversion;
     struct clip clip;
-    double x, m0, m1, m2, noise;
+    const float *output, *before, *noise;
+    float *kept, *x; /* kept: the x_0 of i - 2, which gives way to this one */
 };
 
-static struct step_down step_down_of(const struct row *row, const struct plan *plan,
-                                     const float *output)
+static inline pair mean(const struct move *by, size_t i, bool both)
 {
-    const struct plan_step *step = &plan->step[row->step];
-    const double *c = step->coefficient;
+    const double *c = by->c;
+    const pair x = pair_load(by->x + i, both), output = pair_load(by->output + i, both);
+    const pair x_0 = by->conversion->x0_x * x + by->conversion->x0_o * output;
+    const pair m0 = by->clip.scale * pair_clip(&by->clip, x_0);
+    const pair m1 = pair_load(by->before + i, both), m2 = pair_load(by->kept + i, both);
 
-    return (struct step_down){
-        .conversion = step->conversion,
-        .clip = clip_for(&plan->clip, &step->conversion, row->x, output, plan->dim, row->scratch),
-        .x = c[DPM_X],
-        .m0 = c[DPM_M0],
-        .m1 = c[DPM_M1],
-        .m2 = c[DPM_M2],
-        .noise = c[DPM_NOISE]};
+    pair_store(by->kept + i, m0, both);
+    return c[DPM_X] * x + c[DPM_M0] * m0 + c[DPM_M1] * m1 + c[DPM_M2] * m2;
 }
 
-/* x_0 of this step, which is kept in place of the one of i - 2. */
-static inline double predict(const struct step_down *by, double x, double output)
+static inline void move(const struct move *by, size_t i, bool both)
 {
-    return by->clip.scale *
-           clip_value(&by->clip, by->conversion.x0_x * x + by->conversion.x0_o * output);
+    pair_store(by->x + i, mean(by, i, both), both);
 }
 
-static inline double combine(const struct step_down *by, double x, double m0, double m1, double m2)
+/* The mean is rounded as it would be without noise. */
+static inline void move_with_noise(const struct move *by, size_t i, bool both)
 {
-    return by->x * x + by->m0 * m0 + by->m1 * m1 + by->m2 * m2;
-}
+    const pair noise = pair_load(by->noise + i, both);
 
-static void move(const struct step_down *down, const float *restrict output,
-                 const float *restrict before, float *restrict kept, float *restrict x, size_t dim)
-{
-    const struct step_down by = *down;
-
-    for (size_t i = 0; i < dim; i++) {
-        const double m0 = predict(&by, (double)x[i], (double)output[i]);
-
-        x[i] = (float)combine(&by, (double)x[i], m0, (double)before[i], (double)kept[i]);
-        kept[i] = (float)m0;
-    }
-}
-
-static void move_with_noise(const struct step_down *down, const float *restrict output,
-                            const float *restrict noise, const float *restrict before,
-                            float *restrict kept, float *restrict x, size_t dim)
-{
-    const struct step_down by = *down;
-
-    for (size_t i = 0; i < dim; i++) {
-        const double m0 = predict(&by, (double)x[i], (double)output[i]);
-        const float mean =
-            (float)combine(&by, (double)x[i], m0, (double)before[i], (double)kept[i]);
-
-        x[i] = (float)((double)mean + by.noise * (double)noise[i]);
-        kept[i] = (float)m0;
-    }
+    pair_store(by->x + i, pair_rounded(mean(by, i, both)) + by->c[DPM_NOISE] * noise, both);
 }
 
 enum advance dpm_solver_advance(struct row *row, const struct plan *plan, const float *output)
 {
-    const struct step_down down = step_down_of(row, plan, output);
-    const float *before = row->state + (row->step + 1) % DPM_HISTORY * plan->dim;
-    float *kept = row->state + row->step % DPM_HISTORY * plan->dim;
+    const struct plan_step *step = &plan->step[row->step];
+    const size_t dim = plan->dim;
+    const struct move by = {
+        .c = step->coefficient,
+        .conversion = &step->conversion,
+        .clip = clip_for(&plan->clip, &step->conversion, row->x, output, dim, row->scratch),
+        .output = output,
+        .before = row->state + (row->step + 1) % DPM_HISTORY * dim,
+        .noise = row->noise,
+        .kept = row->state + row->step % DPM_HISTORY * dim,
+        .x = row->x};
 
-    if (plan->step[row->step].draws) {
-        rng_randn(&row->rng, row->noise, plan->dim);
-        move_with_noise(&down, output, row->noise, before, kept, row->x, plan->dim);
+    if (step->draws) {
+        rng_randn(&row->rng, row->noise, dim);
+        PAIRS(dim, move_with_noise, &by);
     } else {
-        move(&down, output, before, kept, row->x, plan->dim);
+        PAIRS(dim, move, &by);
     }
     return row_next(row, plan);
 }

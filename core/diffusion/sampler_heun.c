@@ -39,46 +39,47 @@ static bool heun_plan(struct plan *plan, struct error *error)
     return is_good && steps_check_x0(plan, error);
 }
 
-/* What the second evaluation needs of the first is kept. */
-static void step_by_euler(const struct update *update, double length, const float *restrict output,
-                          float *restrict start, float *restrict slopes, float *restrict x,
-                          size_t dim)
+/* Of one row. What the second evaluation needs of the first is kept in `start` and `slope`. */
+struct move {
+    struct update update;
+    double length;
+    const float *output;
+    float *start, *slope, *x;
+};
+
+static inline void move_by_euler(const struct move *by, size_t i, bool both)
 {
-    const struct update by = *update;
+    const pair x = pair_load(by->x + i, both);
+    const pair slope = update_mean_pair(&by->update, x, pair_load(by->output + i, both));
 
-    for (size_t i = 0; i < dim; i++) {
-        const double slope = update_mean(&by, (double)x[i], (double)output[i]);
-
-        start[i] = x[i];
-        slopes[i] = (float)slope;
-        x[i] = (float)((double)x[i] + length * slope);
-    }
+    pair_store(by->start + i, x, both);
+    pair_store(by->slope + i, slope, both);
+    pair_store(by->x + i, x + by->length * slope, both);
 }
 
-static void step_by_both(const struct update *update, double length, const float *restrict output,
-                         const float *restrict start, const float *restrict slopes,
-                         float *restrict x, size_t dim)
+static inline void move_by_both(const struct move *by, size_t i, bool both)
 {
-    const struct update by = *update;
-    const double half = length / 2.0;
+    const pair x = pair_load(by->x + i, both), start = pair_load(by->start + i, both);
+    const pair slope = update_mean_pair(&by->update, x, pair_load(by->output + i, both));
 
-    for (size_t i = 0; i < dim; i++) {
-        const double slope = update_mean(&by, (double)x[i], (double)output[i]);
-
-        x[i] = (float)((double)start[i] + half * ((double)slopes[i] + slope));
-    }
+    pair_store(by->x + i, start + by->length / 2.0 * (pair_load(by->slope + i, both) + slope),
+               both);
 }
 
 static enum advance heun_advance(struct row *row, const struct plan *plan, const float *output)
 {
-    const struct update update = update_for(row, plan, output);
-    const double length = plan->step[row->step].coefficient[LENGTH];
-    float *start = row->state + STATE_X * plan->dim, *slopes = row->state + STATE_SLOPE * plan->dim;
+    const size_t dim = plan->dim;
+    const struct move by = {.update = update_for(row, plan, output),
+                            .length = plan->step[row->step].coefficient[LENGTH],
+                            .output = output,
+                            .start = row->state + STATE_X * dim,
+                            .slope = row->state + STATE_SLOPE * dim,
+                            .x = row->x};
 
     if (row->step % 2 == 0)
-        step_by_euler(&update, length, output, start, slopes, row->x, plan->dim);
+        PAIRS(dim, move_by_euler, &by);
     else
-        step_by_both(&update, length, output, start, slopes, row->x, plan->dim);
+        PAIRS(dim, move_by_both, &by);
     return row_next(row, plan);
 }
 

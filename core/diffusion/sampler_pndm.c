@@ -199,41 +199,42 @@ static float *remembered(const struct row *row, size_t dim, size_t k)
     return row->state + (STATE_HISTORY + (row->stage + HISTORY - 1 - k) % HISTORY) * dim;
 }
 
-struct weighed {
-    double of_input, of_output, of_x, of_sum, now, last[HISTORY];
+/* One row's step that is made of one evaluation, from x: nothing of it is needed afterwards but its
+ * prediction, which takes the place of the oldest. */
+struct leap_at_once {
+    const double *c, *last; /* of the step; of its role */
+    double now;
+    const float *input, *output, *one, *two;
+    float *three, *x;
 };
 
-static void add_up(const struct weighed *weighed, const float *restrict input,
-                   const float *restrict output, const float *restrict one,
-                   const float *restrict two, float *restrict three, float *restrict x, size_t dim)
+static inline void leap_pair(const struct leap_at_once *by, size_t i, bool both)
 {
-    const struct weighed by = *weighed;
+    const double *c = by->c, *last = by->last;
+    const pair x = pair_load(by->x + i, both), output = pair_load(by->output + i, both);
+    const pair one = pair_load(by->one + i, both), two = pair_load(by->two + i, both);
+    const pair three = pair_load(by->three + i, both);
+    const pair prediction = c[OF_INPUT] * pair_load(by->input + i, both) + c[OF_OUTPUT] * output;
+    const pair all = by->now * prediction + last[0] * one + last[1] * two + last[2] * three;
 
-    for (size_t i = 0; i < dim; i++) {
-        const double prediction = by.of_input * (double)input[i] + by.of_output * (double)output[i];
-        const double all = by.now * prediction + by.last[0] * (double)one[i] +
-                           by.last[1] * (double)two[i] + by.last[2] * (double)three[i];
-
-        x[i] = (float)(by.of_x * (double)x[i] + by.of_sum * all);
-        three[i] = (float)prediction;
-    }
+    pair_store(by->x + i, c[OF_X] * x + c[OF_SUM] * all, both);
+    pair_store(by->three + i, prediction, both);
 }
 
-/* A step that is made of one evaluation, from x: nothing of it is needed afterwards but its
- * prediction, which takes the place of the oldest. */
 static void leap_at_once(const double *c, enum role role, struct row *row, size_t dim,
                          const float *output)
 {
-    const struct weighed by = {
-        .of_input = c[OF_INPUT],
-        .of_output = c[OF_OUTPUT],
-        .of_x = c[OF_X],
-        .of_sum = c[OF_SUM],
-        .now = roles[role].now,
-        .last = {roles[role].last[0], roles[role].last[1], roles[role].last[2]}};
+    const struct leap_at_once by = {.c = c,
+                                    .last = roles[role].last,
+                                    .now = roles[role].now,
+                                    .input = row->input,
+                                    .output = output,
+                                    .one = remembered(row, dim, 0),
+                                    .two = remembered(row, dim, 1),
+                                    .three = remembered(row, dim, 2),
+                                    .x = row->x};
 
-    add_up(&by, row->input, output, remembered(row, dim, 0), remembered(row, dim, 1),
-           remembered(row, dim, 2), row->x, dim);
+    PAIRS(dim, leap_pair, &by);
     row->stage++;
 }
 

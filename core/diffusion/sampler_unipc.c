@@ -3,9 +3,9 @@
  * then predicts the next one from the corrected x. */
 #include "core/base/math.h"
 #include "core/diffusion/multistep.h"
+#include "core/diffusion/pair.h"
 
 #include <math.h>
-#include <string.h>
 
 /* corrected = x * KEPT + last * LAST + sum of past_j * PAST_j + now * NOW
  * x'        = corrected * X + now * FRESH + past_1 * BEFORE + past_2 * BEFORE_THAT
@@ -21,8 +21,7 @@ enum {
     UNIPC_X,
     UNIPC_FRESH,
     UNIPC_BEFORE,
-    UNIPC_BEFORE_THAT,
-    UNIPC_COUNT
+    UNIPC_BEFORE_THAT
 };
 
 /* state: the last corrected x, then three x_0; that of step i in third i mod 3, where the one of
@@ -189,35 +188,32 @@ static bool unipc_plan(struct plan *plan, struct error *error)
 
 /* --- the row ---------------------------------------------------------------------------------- */
 
-/* One row's evaluation; see UNIPC_KEPT. */
+/* Of one row. */
 struct move {
-    struct conversion conversion;
+    const double *c;
+    const struct conversion *conversion;
     struct clip clip;
-    double c[UNIPC_COUNT];
+    const float *output, *past_1, *past_2;
+    float *past_3, *last, *x; /* past_3 gives way to the x_0 of this evaluation */
 };
 
-static void move(const struct move *by, const float *restrict output, const float *restrict past_1,
-                 const float *restrict past_2, float *restrict past_3, float *restrict last,
-                 float *restrict x, size_t dim)
+static inline void move(const struct move *by, size_t i, bool both)
 {
-    const struct conversion conversion = by->conversion;
-    const struct clip clip = by->clip;
     const double *c = by->c;
+    const pair x = pair_load(by->x + i, both), last = pair_load(by->last + i, both);
+    const pair past_1 = pair_load(by->past_1 + i, both), past_2 = pair_load(by->past_2 + i, both);
+    const pair past_3 = pair_load(by->past_3 + i, both), output = pair_load(by->output + i, both);
+    const pair x_0 = by->conversion->x0_x * x + by->conversion->x0_o * output;
+    const pair now = by->clip.scale * pair_clip(&by->clip, x_0);
+    const pair corrected = c[UNIPC_KEPT] * x + c[UNIPC_LAST] * last + c[UNIPC_PAST_1] * past_1 +
+                           c[UNIPC_PAST_2] * past_2 + c[UNIPC_PAST_3] * past_3 + c[UNIPC_NOW] * now;
 
-    for (size_t i = 0; i < dim; i++) {
-        const double now = clip.scale * clip_value(&clip, conversion.x0_x * (double)x[i] +
-                                                              conversion.x0_o * (double)output[i]);
-        const double corrected = c[UNIPC_KEPT] * (double)x[i] + c[UNIPC_LAST] * (double)last[i] +
-                                 c[UNIPC_PAST_1] * (double)past_1[i] +
-                                 c[UNIPC_PAST_2] * (double)past_2[i] +
-                                 c[UNIPC_PAST_3] * (double)past_3[i] + c[UNIPC_NOW] * now;
-
-        x[i] =
-            (float)(c[UNIPC_X] * corrected + c[UNIPC_FRESH] * now +
-                    c[UNIPC_BEFORE] * (double)past_1[i] + c[UNIPC_BEFORE_THAT] * (double)past_2[i]);
-        last[i] = (float)corrected;
-        past_3[i] = (float)now;
-    }
+    pair_store(by->x + i,
+               c[UNIPC_X] * corrected + c[UNIPC_FRESH] * now + c[UNIPC_BEFORE] * past_1 +
+                   c[UNIPC_BEFORE_THAT] * past_2,
+               both);
+    pair_store(by->last + i, corrected, both);
+    pair_store(by->past_3 + i, now, both);
 }
 
 static enum advance unipc_advance(struct row *row, const struct plan *plan, const float *output)
@@ -225,13 +221,18 @@ static enum advance unipc_advance(struct row *row, const struct plan *plan, cons
     const struct plan_step *step = &plan->step[row->step];
     const size_t dim = plan->dim, newest = row->step % UNIPC_HISTORY;
     float *past = row->state + dim;
-    struct move by = {
-        .conversion = step->conversion,
-        .clip = clip_for(&plan->clip, &step->conversion, row->x, output, dim, row->scratch)};
+    const struct move by = {
+        .c = step->coefficient,
+        .conversion = &step->conversion,
+        .clip = clip_for(&plan->clip, &step->conversion, row->x, output, dim, row->scratch),
+        .output = output,
+        .past_1 = past + (newest + 2) % UNIPC_HISTORY * dim,
+        .past_2 = past + (newest + 1) % UNIPC_HISTORY * dim,
+        .past_3 = past + newest * dim,
+        .last = row->state,
+        .x = row->x};
 
-    memcpy(by.c, step->coefficient, sizeof by.c);
-    move(&by, output, past + (newest + 2) % UNIPC_HISTORY * dim,
-         past + (newest + 1) % UNIPC_HISTORY * dim, past + newest * dim, row->state, row->x, dim);
+    PAIRS(dim, move, &by);
     return row_next(row, plan);
 }
 

@@ -7,7 +7,7 @@
 #ifndef UPDATE_H
 #define UPDATE_H
 
-#include "core/diffusion/clip.h"
+#include "core/diffusion/pair.h"
 #include "core/diffusion/steps.h"
 
 /* Indices of plan_step.coefficient. A sampler whose noise depends on the output uses the rest. */
@@ -26,6 +26,13 @@ struct update update_for(const struct row *row, const struct plan *plan, const f
 static inline double update_mean(const struct update *update, double x, double output)
 {
     const double x_0 = clip_value(&update->clip, update->x0_x * x + update->x0_o * output);
+
+    return update->x0 * x_0 + update->x * x + update->output * output;
+}
+
+static inline pair update_mean_pair(const struct update *update, pair x, pair output)
+{
+    const pair x_0 = pair_clip(&update->clip, update->x0_x * x + update->x0_o * output);
 
     return update->x0 * x_0 + update->x * x + update->output * output;
 }
