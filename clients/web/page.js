@@ -7,11 +7,12 @@ const IN_TURN = "in turn"; // the value of the class control that deals the clas
 const PALETTE = ["#4c78d8", "#e0793a", "#3aa17e", "#c94f7c", "#8e6bd1", "#b8952a", "#3c9fc4", "#8a8f99", "#6d9a3b", "#c0504d"];
 const CLASSES_MAX = 1000; // that a list can show
 const DEFAULT_COUNT = { pictures: 12, points: 2000 };
+const PANELS = 6; // of the reverse process of points, about
 
 const byId = (id) => document.getElementById(id);
 const form = byId("form");
 const control = (name) => form.elements.namedItem(name);
-const state = { models: [], running: null, redraw: null };
+const state = { models: [], running: null, redraw: null, file: null };
 
 function element(tag, properties, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
@@ -29,14 +30,14 @@ const classesOf = (model) => Array.from({ length: Math.min(model.class_count, CL
 
 // ---- the daemon ---------------------------------------------------------------------------------
 
-// Resolves to the answer's JSON; rejects with a problem (RFC 9457) or, after a stop, an AbortError.
-async function ask(path, options) {
+// Resolves to what is read of the answer; rejects with a problem (RFC 9457) or, after a stop, an AbortError.
+async function ask(path, options, read = (response) => response.json()) {
   const passAbort = (error) => { if (error.name === "AbortError") throw error; };
   const response = await fetch(path, options).catch(passAbort);
   if (!response) throw { detail: `The daemon at ${location.origin} does not answer. Is it still running?` };
-  const body = await response.json().catch(passAbort);
+  const body = await (response.ok ? read(response) : response.json()).catch(passAbort);
   if (response.ok && body) return body;
-  const problem = body?.detail ? body : { detail: `The daemon's answer (status ${response.status}) broke off or is not JSON.` };
+  const problem = body?.detail ? body : { detail: `The daemon's answer (status ${response.status}) broke off or cannot be read.` };
   throw { ...problem, retryAfter: response.headers.get("Retry-After") };
 }
 
@@ -78,6 +79,7 @@ function showModel() {
   control("steps").value = model.default.steps;
   control("guidance").value = model.default.guidance ?? 1;
   byId("guidance-label").hidden = !takesGuidance(model);
+  byId("trajectory-label").hidden = !model.formats.includes("apng");
   showOptions();
 }
 
@@ -149,6 +151,14 @@ function readRequest() {
   return body;
 }
 
+const showsProcess = (model) => control("trajectory").checked && model.formats.includes("apng");
+
+// What the reverse process is shown as: pictures move, points stand in panels side by side.
+function processFormat(model, steps) {
+  if (!isPoints(model)) return { format: "apng" };
+  return { format: "png", trajectory: Math.max(1, Math.ceil((steps ?? model.default.steps) / (PANELS - 1))) };
+}
+
 function drawSeed() {
   control("seed").value = crypto.getRandomValues(new Uint32Array(1))[0];
 }
@@ -162,11 +172,12 @@ function refresh() {
 
 function curlCommand() {
   const model = currentModel();
+  const request = readRequest();
   const format = model.formats.includes("png") ? "png" : "json";
-  const body = { ...readRequest(), format };
+  const body = { ...request, ...(showsProcess(model) ? processFormat(model, request.steps) : { format }) };
   const quoted = JSON.stringify(body).replaceAll("'", "'\\''");
   return `curl -sS --fail-with-body ${location.origin}/sample \\\n  -H 'Content-Type: application/json' \\\n` +
-    `  -d '${quoted}' \\\n  -o ${model.name}-${body.seed ?? "sample"}.${format}`;
+    `  -d '${quoted}' \\\n  -o ${model.name}-${body.seed ?? "sample"}.${body.format}`;
 }
 
 async function copyCommand() {
@@ -187,15 +198,19 @@ async function generate() {
   refresh();
   hideFault();
   const model = currentModel();
-  const body = { ...readRequest(), format: "json", encoding: isPoints(model) ? "array" : "png" };
+  const request = readRequest();
+  const process = showsProcess(model);
+  const body = { ...request, ...(process ? processFormat(model, request.steps) : { format: "json", encoding: isPoints(model) ? "array" : "png" }) };
   const started = performance.now();
   setRunning(new AbortController());
-  say(`Sampling ${body.n ?? 1} ${isPoints(model) ? "points" : "pictures"} …`);
+  say(`Sampling ${countOf(model, body.n ?? 1)} …`);
   try {
     const answer = await ask("sample", {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: state.running.signal,
-    });
-    showAnswer(model, answer, (performance.now() - started) / 1000);
+    }, process ? (response) => response.blob() : undefined);
+    const seconds = (performance.now() - started) / 1000;
+    if (process) await showProcess(model, body, answer, seconds);
+    else showAnswer(model, answer, seconds);
   } catch (problem) {
     say(problem.name === "AbortError" ? "Stopped." : "");
     if (problem.name !== "AbortError") showFault(problem);
@@ -235,16 +250,43 @@ function showFault(problem, again) {
   fault.hidden = false;
 }
 
+const countOf = (model, n) => `${n} ${isPoints(model) ? "points" : n === 1 ? "picture" : "pictures"}`;
 const duration = (ms) => ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
 
 function showAnswer(model, answer, seconds) {
   const { params, timing } = answer;
-  const parts = [`${params.n} ${isPoints(model) ? "points" : params.n === 1 ? "picture" : "pictures"} in ${seconds.toFixed(2)} s`,
+  const parts = [`${countOf(model, params.n)} in ${seconds.toFixed(2)} s`,
     `${params.sampler}, ${params.steps} steps`];
   if (timing) parts.push(`queue ${duration(timing.queue_ms)}, denoise ${duration(timing.denoise_ms)}, encode ${duration(timing.encode_ms)}`);
   say(parts.join(" · "));
+  keepFile(null);
   if (isPoints(model)) showPoints(model, answer);
   else showPictures(model, answer.samples);
+  byId("result").scrollIntoView({ block: "nearest" });
+}
+
+// The file of the answer before is let go of.
+function keepFile(blob) {
+  if (state.file) URL.revokeObjectURL(state.file);
+  state.file = blob && URL.createObjectURL(blob);
+  return state.file;
+}
+
+async function showProcess(model, body, blob, seconds) {
+  const points = isPoints(model);
+  const source = keepFile(blob);
+  const words = points
+    ? "Above x_t, as the sampler has it; below the x_0 that is predicted from it. On the right the sample."
+    : "Left x_t, as the sampler has it; right the x_0 that is predicted from it. It ends with the sample.";
+  const image = element("img", { src: source, alt: `${model.name}, the reverse process from noise to ${countOf(model, body.n ?? 1)}` });
+  state.redraw = null;
+  say(`The reverse process of ${countOf(model, body.n ?? 1)} in ${seconds.toFixed(2)} s · ${body.sampler}, ${body.steps ?? model.default.steps} steps`);
+  await image.decode();
+  if (!points) image.width = image.naturalWidth * (model.preview_scale ?? 1);
+  const save = element("a", { href: source, download: `${model.name}-${body.seed ?? "sample"}-process.${body.format}`, className: "save" },
+    points ? "Save the panels" : "Save the animation");
+  byId("result").replaceChildren(element("figure", { className: points ? "panels" : "" },
+    element("div", { className: "strip", tabIndex: 0 }, image), element("figcaption", {}, words), save));
   byId("result").scrollIntoView({ block: "nearest" });
 }
 

@@ -142,6 +142,55 @@ test("points are drawn on a canvas that is not blank", async () => {
   assert.deepEqual(complaints, []);
 });
 
+// What the link saves, and the size of the picture on the page.
+async function savedProcess() {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#result a.save").click()]);
+  const size = await page.locator("#result img").evaluate((image) => [image.naturalWidth, image.naturalHeight, image.clientWidth]);
+  return { name: download.suggestedFilename(), bytes: await readFile(await download.path()), size };
+}
+
+test("the reverse process of pictures is an animation that can be saved", async () => {
+  await set({ model: "faces", n: 4, steps: 10, seed: 42 });
+  await page.locator("#trajectory").check();
+  await generate();
+  const { name, bytes, size } = await savedProcess();
+  assert.equal(name, "faces-42-process.apng");
+  assert.ok(bytes.includes("acTL"), "frames that move");
+  assert.deepEqual(size, [2 * 32, 32, 512]); // x_t and x_0 side by side, eight times as large
+  assert.match(await page.locator("#status").textContent(), /^The reverse process of 4 pictures in [\d.]+ s · ddim, 10 steps$/);
+  assert.match(await page.locator("#command").textContent(), /"format":"apng"/);
+  await shot("process-pictures");
+  await page.locator("#trajectory").uncheck();
+  await generate();
+  assert.equal((await pictures()).length, 4);
+  assert.deepEqual(complaints, []);
+});
+
+test("the reverse process of points stands in panels, and is offered where it can be drawn", async () => {
+  await set({ model: "exact-mixture", n: 500, steps: 50, seed: 1 });
+  await page.locator("#trajectory").check();
+  await generate();
+  const { name, bytes, size } = await savedProcess();
+  assert.equal(name, "exact-mixture-1-process.png");
+  assert.equal(bytes.includes("acTL"), false);
+  assert.deepEqual(size.slice(0, 2), [6 * 512, 2 * 512]);
+  assert.match(await page.locator("#command").textContent(), /"trajectory":10/);
+  await shot("process-points");
+  await set({ model: "exact-3d" });
+  assert.equal(await page.locator("#trajectory").isVisible(), false);
+  await set({ n: 10, steps: 5 });
+  await generate();
+  await page.locator("canvas").waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test("a sampler without a number of steps says so where the reverse process is asked of it", async () => {
+  await set({ model: "exact-mixture", sampler: "pf_ode", method: "rk45", steps: "" });
+  await page.locator("#trajectory").check();
+  await generate();
+  assert.match(await page.getByRole("alert").textContent(), /a number of steps of its own/);
+});
+
 test("a fault is told in words and marks its field", async () => {
   await set({ model: "faces", steps: 0 });
   await generate();
@@ -209,4 +258,12 @@ test("a dark and narrow screen is served as well", async () => {
   await set({ model: "shapes", class: "in turn", steps: 50 });
   await generate();
   await shot("narrow-points");
+  await page.locator("#trajectory").check();
+  for (const model of ["faces", "exact-mixture"]) {
+    await set({ model, n: 4, steps: 20 });
+    await generate();
+    await page.locator("#result .save").waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true);
+    await shot(`narrow-process-${model}`);
+  }
 });
