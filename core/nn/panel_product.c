@@ -18,7 +18,10 @@ enum { ROWS_16 = 11, ROWS_32 = 11, ROWS_64 = 6 }; /* at most 24 of 32 registers 
 enum { ROWS_16 = 6, ROWS_32 = 3, ROWS_64 = 1 }; /* 12 of 16 */
 #endif
 
-enum { VECTORS_MAX = 4, PANEL_VECTORS = PANEL_COLUMNS / LANES, PREFETCH_FLOATS = 4096 };
+enum { VECTORS_MAX = 4, PANEL_VECTORS = PANEL_COLUMNS / LANES, PREFETCH_FLOATS = 12288 };
+
+/* Of __builtin_prefetch: into L1 there are fewer requests under way at once than memory needs. */
+enum { INTO_L2 = 2 };
 
 struct tile {
     const float *a, *b;
@@ -57,7 +60,7 @@ INLINE void multiply(struct tile tile, const size_t rows, const size_t vectors, 
             const float *from =
                 b + v / PANEL_VECTORS * tile.panel_floats + v % PANEL_VECTORS * LANES;
             row[v] = lanes_load(from);
-            __builtin_prefetch(from + PREFETCH_FLOATS);
+            __builtin_prefetch(from + PREFETCH_FLOATS, 0, INTO_L2);
         }
 #pragma GCC unroll 12
         for (size_t i = 0; i < rows; i++) {
@@ -86,8 +89,9 @@ INLINE void multiply(struct tile tile, const size_t rows, const size_t vectors, 
     SMALL_TILES(X)                                                                                 \
     X(2, 4)                                                                                        \
     X(3, 4)                                                                                        \
-    X(4, 4) X(5, 4) X(6, 4) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2)      \
-        X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1)
+    X(4, 4)                                                                                        \
+    X(5, 4) X(6, 4) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(7, 1)      \
+        X(8, 1) X(9, 1) X(10, 1) X(11, 1)
 #else
 #define TILES SMALL_TILES
 #endif
