@@ -23,6 +23,8 @@ NATIVE_BUILDS(NATIVE_DECLARE)
 #undef NATIVE_DECLARE
 
 /* Packing, once for all builds: [out][in][3][3] and [out][in] as in kernels.h. */
+size_t linear_weight_floats(const struct linear_shape *shape);
+void linear_prepare(const struct linear_shape *shape, const float *weights, float *packed);
 size_t winograd4_weight_floats(const struct conv_shape *shape);
 void winograd4_prepare(const struct conv_shape *shape, const float *weights, float *packed);
 size_t winograd2_weight_floats(const struct conv_shape *shape);

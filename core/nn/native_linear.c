@@ -1,0 +1,121 @@
+/* y = (x W + bias + residual) / divisor on rows. Compiled for several CPUs; see the Makefile.
+ *
+ * Blocks of rows, the samples' together where they have few, take a chunk of columns at a time:
+ * its weights stay in a cache for all samples, its sums in the first one until they are finished.
+ * Where a sample has one row, the group is one matrix with a row per sample. */
+#include "core/nn/cut.h"
+#include "core/nn/native.h"
+#include "core/nn/panel.h"
+#include "core/nn/pixels.h"
+
+#include <assert.h>
+
+enum { ROWS_AT_ONCE = 64, SHARED_COLUMNS = 128 };
+
+struct layer {
+    const struct linear_shape *shape;
+    struct layer_call call;
+    size_t bias_row_stride;
+};
+
+/* Columns [column, column + columns) of some rows of one sample. */
+static void run_block(const struct layer *layer, const struct layer_call *call,
+                      struct cut_block block)
+{
+    float *out = call->out + block.row * call->out_ld + block.column;
+    struct panel_product product = {.rows = block.rows,
+                                    .columns = block.columns,
+                                    .depth = layer->shape->in,
+                                    .a = call->in + block.row * call->in_ld,
+                                    .a_ld = call->in_ld,
+                                    .panels = call->weights,
+                                    .c = out,
+                                    .c_ld = call->out_ld,
+                                    .all_columns = layer->shape->out,
+                                    .first_column = block.column};
+    ISA(panel_product)(&product);
+    if (call->bias == NULL && call->residual == NULL && call->divisor == 1.0f)
+        return;
+    const float *bias = NULL, *residual = NULL;
+    for (size_t i = 0; i < block.rows; i++) {
+        size_t row = block.row + i;
+        if (call->bias != NULL)
+            bias = call->bias + row * layer->bias_row_stride + block.column;
+        if (call->residual != NULL)
+            residual = call->residual + row * call->residual_ld + block.column;
+        float *y = out + i * call->out_ld;
+        pixels_finish(y, bias, residual, call->divisor, y, block.columns);
+    }
+}
+
+/* Some rows of each of some samples: what is wanted of a chunk of weights is done at once. */
+static void run_rows(const struct layer *layer, struct cut_block block, size_t sample,
+                     size_t samples)
+{
+    size_t end = block.column + block.columns;
+    size_t chunk = cut_chunk(block.rows, block.columns, layer->shape->in);
+    if (samples > 1 && chunk > SHARED_COLUMNS)
+        chunk = SHARED_COLUMNS;
+    for (; block.column < end; block.column += chunk) {
+        block.columns = end - block.column < chunk ? end - block.column : chunk;
+        for (size_t i = 0; i < samples; i++) {
+            struct layer_call call = pixels_sample(&layer->call, sample + i);
+            run_block(layer, &call, block);
+        }
+    }
+}
+
+static void run_samples(const struct layer *layer, struct cut_block part)
+{
+    size_t at_once = part.rows < ROWS_AT_ONCE ? ROWS_AT_ONCE / part.rows : 1;
+    size_t samples = layer->call.samples, row_end = part.row + part.rows;
+    for (size_t sample = 0; sample < samples; sample += at_once) {
+        size_t count = samples - sample < at_once ? samples - sample : at_once;
+        struct cut_block block = part;
+        for (; block.row < row_end; block.row += ROWS_AT_ONCE) {
+            block.rows = row_end - block.row < ROWS_AT_ONCE ? row_end - block.row : ROWS_AT_ONCE;
+            run_rows(layer, block, sample, count);
+        }
+    }
+}
+
+static struct cut linear_cut(const struct linear_shape *shape)
+{
+    return cut_product(shape->rows, shape->out, shape->in);
+}
+
+static size_t linear_parts(const struct linear_shape *shape)
+{
+    return linear_cut(shape).parts;
+}
+
+static void linear_run(const struct kernels *kernels, const struct linear_shape *shape,
+                       const struct layer_call *call, struct parts parts)
+{
+    (void)kernels;
+    assert(call->scale_shift == NULL);
+    struct cut cut = linear_cut(shape);
+    struct cut_block part = cut_block(&cut, parts);
+    struct layer layer = {.shape = shape, .call = *call};
+    if (shape->rows == 1 && call->samples > 1) {
+        layer.call.in_ld = layer.call.out_ld = layer.call.residual_ld = call->stride;
+        layer.bias_row_stride = call->bias_stride;
+        layer.call.samples = 1;
+        part.rows = call->samples;
+    }
+    run_samples(&layer, part);
+}
+
+static void prepare(const struct kernels *kernels, const struct linear_shape *shape,
+                    const float *weights, float *packed)
+{
+    (void)kernels;
+    linear_prepare(shape, weights, packed);
+}
+
+const struct linear_kernel ISA(native_linear) = {
+    .weight_floats = linear_weight_floats,
+    .prepare = prepare,
+    .parts = linear_parts,
+    .run = linear_run,
+};

@@ -1,0 +1,86 @@
+/* pixels.h - what the native layers do to rows of numbers, beside products; for sources that are
+ * compiled once per instruction set, so everything is static. */
+#ifndef PIXELS_H
+#define PIXELS_H
+
+#include "core/nn/isa.h"
+#include "core/nn/kernels.h"
+
+static inline struct lanes lanes_load_up_to(const float *from, size_t count)
+{
+    return count >= LANES ? lanes_load(from) : lanes_load_some(from, count);
+}
+
+static inline void lanes_store_up_to(float *to, struct lanes x, size_t count)
+{
+    if (count >= LANES)
+        lanes_store(to, x);
+    else
+        lanes_store_some(to, x, count);
+}
+
+/* A group's call for one of its samples. */
+static inline struct layer_call pixels_sample(const struct layer_call *group, size_t sample)
+{
+    struct layer_call call = *group;
+    size_t offset = sample * group->stride;
+    call.samples = 1;
+    call.in += offset;
+    call.out += offset;
+    if (call.residual != NULL)
+        call.residual += offset;
+    if (call.scale_shift != NULL)
+        call.scale_shift += offset;
+    if (call.bias != NULL)
+        call.bias += sample * group->bias_stride;
+    return call;
+}
+
+/* Whole lanes are written: `to` has room for LANES - 1 numbers more. */
+static inline void pixels_copy(const float *from, float *to, size_t count)
+{
+    for (size_t i = 0; i < count; i += LANES)
+        lanes_store(to + i, lanes_load_up_to(from + i, count - i));
+}
+
+static inline void pixels_zero(float *to, size_t count)
+{
+    for (size_t i = 0; i < count; i += LANES)
+        lanes_store(to + i, lanes_set(0.0f));
+}
+
+/* One pixel as activation(fma(x, scale, shift)). Whole lanes are written, as above. */
+static inline void pixels_norm(const struct kernels *kernels, const struct layer_call *call,
+                               size_t channels, const float *in, float *out)
+{
+    const float *scale = call->scale_shift, *shift = scale + channels;
+    bool silu = call->activation == ACTIVATION_SILU;
+    for (size_t c = 0; c < channels; c += LANES) {
+        struct lanes x = lanes_fma(lanes_load_up_to(in + c, channels - c),
+                                   lanes_load_up_to(scale + c, channels - c),
+                                   lanes_load_up_to(shift + c, channels - c));
+        lanes_store(out + c, silu ? lanes_silu(x) : x);
+    }
+    if (!silu && call->activation != ACTIVATION_NONE)
+        kernels->pointwise->activate(call->activation, out, out, channels);
+}
+
+/* (sum + bias + residual) / divisor for a row of `count`, added from left to right; `out` may be
+ * `sum`. bias and residual: at this row's first number, or NULL. */
+static inline void pixels_finish(const float *sum, const float *bias, const float *residual,
+                                 float divisor, float *out, size_t count)
+{
+    struct lanes divided_by = lanes_set(divisor);
+    for (size_t i = 0; i < count; i += LANES) {
+        struct lanes x = lanes_load_up_to(sum + i, count - i);
+        if (bias != NULL)
+            x = lanes_add(x, lanes_load_up_to(bias + i, count - i));
+        if (residual != NULL)
+            x = lanes_add(x, lanes_load_up_to(residual + i, count - i));
+        if (divisor != 1.0f)
+            x = lanes_divide(x, divided_by);
+        lanes_store_up_to(out + i, x, count - i);
+    }
+}
+
+#endif
