@@ -3,8 +3,10 @@ stands among them, how many threads share the work, or which process of the daem
 
 import base64
 import random
+import re
 import shutil
 import struct
+import threading
 import unittest
 
 import daemon
@@ -83,6 +85,126 @@ def float32(number):
 def byte_of(number):
     """A pixel, as diffusers' pipelines make it from float32."""
     return round(float32(float32(min(max(number / 2 + .5, 0), 1)) * 255))
+
+
+EXACT = ["exact-1d", "exact-3d", "exact-consistency", "exact-flow", "exact-flow-annulus",
+         "exact-labels", "exact-mixture", "exact-ou", "exact-sub-vp", "exact-ve",
+         "exact-ve-linear", "exact-vp", "ncsn-toy"]
+
+
+# What some models must be told, as their process has no such number of its own.
+TOLD = {"ve_ddpm": {"sigma_q": 10}, "ve_ddim": {"sigma_q": 10},
+        "annealed_langevin": {"sigma_max": 20, "steps_per_level": 3}}
+
+
+def some_options(sampler, chance):
+    """Half of its switches and choices, anyhow; of a solver always the method."""
+    options = {}
+    for option in sampler["options"]:
+        values = option.get("choices") or ([False, True] if option["type"] == "boolean" else None)
+        if values and (option["name"] == "method" or chance.random() < .5):
+            options[option["name"]] = chance.choice(values)
+    return options
+
+
+def wishes(model, sampler, chance):
+    """Bodies to be tried until one is taken: what goes together is the sampler's to know."""
+    body = {"model": model["name"], "sampler": sampler["name"], "n": chance.randrange(1, 5),
+            "seed": chance.randrange(2**32)}
+    if model.get("class_count"):
+        body.update({"class": chance.randrange(model["class_count"]),
+                     "guidance": chance.choice([1, 2])})
+    if chance.random() < .3:
+        body["trajectory"] = 3
+    steps = chance.randrange(21, 27)  # vp needs more than its largest beta
+    told, options = TOLD.get(sampler["name"], {}), some_options(sampler, chance)
+    return [exact(dict(body, **wish)) for wish in (
+        dict(told, steps=steps, **options), dict(told, **options), dict(told, steps=steps), {})]
+
+
+def result(answer):
+    """All of it but what a clock and a counter said."""
+    assert answer.status == 200, answer
+    return {key: found for key, found in answer.json().items() if key not in ("id", "timing")}
+
+
+class EverySampler(unittest.TestCase):
+    """On every exact model that runs it, all at once, while clients leave in the middle."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.models = daemon.make_models(*EXACT)
+        cls.addClassCleanup(shutil.rmtree, cls.models)
+        chance = random.Random(4)
+        cls.bodies, cls.alone, cls.refused = [], [], []
+        with Daemon("--threads", 1, models=cls.models) as server:
+            for model in server.get("/models").json()["models"]:
+                for sampler in model["samplers"]:
+                    for _ in range(1 if daemon.SANITIZED else 2):
+                        cls.ask(server, wishes(model, sampler, chance))
+
+    @classmethod
+    def ask(cls, server, bodies):
+        for body in bodies:
+            answer = server.sample(body)
+            if answer.status == 200:
+                cls.bodies.append(body)
+                cls.alone.append(result(answer))
+                return
+        cls.refused.append((body, answer))
+
+    def leave(self, server):
+        """Clients that ask for more than they wait for: they close while others are sampled."""
+        connections = [server.connect() for _ in range(6)]
+        for i, connection in enumerate(connections):
+            connection.sendall(post({"model": EXACT[i % 2], "n": 10_000, "steps": 1000,
+                                     "sampler": "ddpm", "seed": i}))
+
+        def close():
+            for i, connection in enumerate(connections):
+                wait_for(lambda: server.metric("denoised_samples_total") > 10 * i, "some samples")
+                connection.close()
+
+        thread = threading.Thread(target=close)
+        thread.start()
+        self.addCleanup(thread.join)
+
+    def check_crowd(self, threads):
+        chance = random.Random(threads)
+        order = list(range(len(self.bodies)))
+        chance.shuffle(order)
+        clients = [order[i::24] for i in range(24)]
+        with Daemon("--threads", threads, models=self.models) as server:
+            self.leave(server)
+            answers = all_clients(
+                server.address, [[self.bodies[i] for i in client] for client in clients])
+            wait_for(lambda: server.metric("denoised_cancelled_total") == 6, "all have left")
+            for client, got in zip(clients, answers, strict=True):
+                for i, answer in zip(client, got, strict=True):
+                    self.assertEqual(result(answer), self.alone[i], self.bodies[i])
+            shared = [answer.json()["timing"]["mean_batch"] > body["n"]
+                      for client, got in zip(clients, answers)
+                      for body, answer in zip((self.bodies[i] for i in client), got)]
+            self.assertGreater(sum(shared), len(shared) / 4)
+            names = {body["sampler"] for body in self.bodies}
+            for name in names:
+                self.assertGreater(server.metric("denoised_samples_total", sampler=name), 0, name)
+            self.assertEqual(self.counted(server) - names, {"ddim_inverse", "pf_ode_inverse"})
+
+    @staticmethod
+    def counted(server):
+        """Every sampler that there is, and the encoders, which nobody can ask for samples."""
+        return set(re.findall(r'samples_total{model="exact-vp",sampler="(\w+)"}',
+                              server.get("/metrics").body.decode()))
+
+    def test_every_sampler_could_be_asked_of_the_models_that_list_it(self):
+        # A model whose data are one point has no velocity at its end.
+        self.assertLessEqual({body["model"] for body, _ in self.refused}, {"exact-flow-annulus"})
+
+    def test_all_samplers_in_one_crowd_answer_as_alone_with_1_or_2_threads(self):
+        for threads in (1, 2):
+            with self.subTest(threads):
+                self.check_crowd(threads)
 
 
 class Bits:
