@@ -288,6 +288,15 @@ static void point_mlp_evaluate(const struct model *model, const struct place *pl
     gang_run(gang, run_tile, &batch, (count + TILE - 1) / TILE);
 }
 
+static double point_mlp_work(const struct model *model)
+{
+    const struct point_mlp *mlp = model->network;
+    double work = 0.0;
+    for (size_t i = 0; i < mlp->layer_count; i++)
+        work += (double)mlp->layers[i].shape.in * (double)mlp->layers[i].shape.out;
+    return work;
+}
+
 static void point_mlp_close(struct model *model)
 {
     struct point_mlp *mlp = model->network;
@@ -301,6 +310,7 @@ const struct family family_point_mlp = {
     .name = "PointMLP",
     .open = point_mlp_open,
     .workspace_bytes = point_mlp_workspace_bytes,
+    .work = point_mlp_work,
     .evaluate = point_mlp_evaluate,
     .close = point_mlp_close,
 };

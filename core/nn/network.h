@@ -129,7 +129,8 @@ void network_remember(struct network *network, struct operand result);
 MUST_CHECK bool network_plan(struct network *network, struct error *error);
 void network_finish(struct network *network);
 
-/* Multiply-adds of one evaluation, about. */
+/* Multiply-adds of one operation's products, and of one evaluation; convolutions count direct. */
+double op_work(const struct op *op);
 double network_work(const struct network *network);
 
 size_t network_workspace_bytes(const struct network *network, unsigned threads);

@@ -26,17 +26,24 @@ static double attention_work(const struct op *op)
            (double)(shape->heads * shape->head_dim);
 }
 
-double network_work(const struct network *network)
+double op_work(const struct op *op)
 {
     static const struct {
         const struct op_kind *kind;
         double (*work)(const struct op *op);
     } ROWS[] = {{&op_conv, conv_work}, {&op_linear, linear_work}, {&op_attention, attention_work}};
+
+    for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++)
+        if (op->kind == ROWS[i].kind)
+            return ROWS[i].work(op);
+    return 0.0;
+}
+
+double network_work(const struct network *network)
+{
     double work = 0.0;
 
     for (size_t i = 0; i < network->op_count; i++)
-        for (size_t j = 0; j < sizeof ROWS / sizeof ROWS[0]; j++)
-            if (network->ops[i].kind == ROWS[j].kind)
-                work += ROWS[j].work(&network->ops[i]);
+        work += op_work(&network->ops[i]);
     return work;
 }

@@ -1,7 +1,14 @@
-/* bench - how fast this machine runs the models, on every backend unless one is named. Times are
- * CPU time of the whole process, so that neighbours on the machine disturb them little; row-steps a
- * second go by the clock on the wall. */
+/* bench - how fast this machine runs the models, on every backend unless one is named.
+ *
+ *     bench [--models DIR] [--model NAME] [--backend NAME] [--threads N] [--batches 1,4,16]
+ *           [--rounds N] [--sampler NAME] [--layers] [PART ...]
+ *
+ * PART: speed, memory, speed-up, samplers, layers (as --layers); without one all but the layers.
+ * Times are CPU time of the whole process, so that neighbours on the machine disturb them little;
+ * row-steps a second and the speed-up by threads go by the clock on the wall. */
 #include "tests/bench/bench.h"
+
+#include "tests/bench/machine.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -10,22 +17,27 @@
 
 #define POINT_ROWS 4096
 
-static const size_t batches[] = {1, 4, 16};
-#define BATCHES (sizeof batches / sizeof batches[0])
+/* Which models a part wants to be loaded; CHOSEN: as --model says. */
+enum models { NO_MODELS, CHOSEN_MODELS, ALL_MODELS };
 
-static void print_processor(void)
-{
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    char line[512];
+static const struct part {
+    const char *name;
+    void (*run)(const struct bench *bench, const struct bench_arguments *arguments);
+    enum models models;
+    bool usual;
+    bool once; /* on the default backend alone, unless one is named */
+} PARTS[] = {
+    {"memory", bench_memory, NO_MODELS, true, false},
+    {"speed", bench_speed, CHOSEN_MODELS, true, false},
+    {"speed-up", bench_speed_up, CHOSEN_MODELS, true, false},
+    {"layers", bench_layers, CHOSEN_MODELS, false, false},
+    {"samplers", bench_samplers, ALL_MODELS, true, true},
+};
+enum { PART_COUNT = sizeof PARTS / sizeof PARTS[0] };
 
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (strncmp(line, "model name", 10) == 0) {
-            printf("processor  %s", strchr(line, ':') + 2);
-            break;
-        }
-    if (file != NULL)
-        fclose(file);
-}
+struct asked {
+    bool parts[PART_COUNT], any;
+};
 
 static void print_refusal(void *context, const char *folder, const struct error *error)
 {
@@ -33,117 +45,121 @@ static void print_refusal(void *context, const char *folder, const struct error 
     fprintf(stderr, "bench: %s is left out: %s\n", folder, error->text);
 }
 
-/* Enough steps for a second or so, as one forward says; no more than the schedule has. */
-static size_t steps_for(const struct model *model, double seconds)
+static void load(struct bench *bench, const char *models, const char *model)
 {
-    const size_t limit = model->process.config.schedule.timesteps;
-    const double steps = 0.7 / seconds;
+    struct error error;
+    char path[4096];
 
-    return steps < 2.0 ? 2 : steps > (double)limit ? limit : (size_t)steps;
-}
-
-/* One request. */
-static struct bench_run order(const struct bench *bench, const struct model *model,
-                              const char *sampler, size_t steps, size_t n)
-{
-    return bench_run(
-        bench->engine,
-        &(struct bench_order){
-            .model = model, .sampler = sampler, .steps = steps, .n = n, .requests = 1});
-}
-
-static void bench_batches(const struct bench *bench, const struct model *model)
-{
-    const double unit = model->shape.is_points ? 1e6 : 1e3;
-    double forward[BATCHES], engine[BATCHES];
-
-    for (size_t i = 0; i < BATCHES; i++) {
-        const double batch = (double)batches[i];
-        struct bench_run run;
-
-        forward[i] = bench_forward(bench, model, batches[i]);
-        run = order(bench, model, "ddim", steps_for(model, forward[i] * batch), batches[i]);
-        engine[i] = run.cpu_seconds / (double)run.row_steps;
-    }
-    printf("%-14s forward %8.3f %8.3f %8.3f   engine %8.3f %8.3f %8.3f   %s and step\n",
-           model->name, unit * forward[0], unit * forward[1], unit * forward[2], unit * engine[0],
-           unit * engine[1], unit * engine[2],
-           model->shape.is_points ? "us per point" : "ms per image");
-}
-
-static void bench_points(const struct bench *bench, const struct model *model)
-{
-    const size_t limit = model->process.config.schedule.timesteps;
-    static const char *const samplers[] = {"ddpm", "ddim"};
-
-    for (size_t i = 0; i < sizeof samplers / sizeof samplers[0]; i++) {
-        const size_t steps = limit < 300 ? limit : 300;
-        const struct bench_run run = order(bench, model, samplers[i], steps, POINT_ROWS);
-        const double row_steps = (double)run.row_steps;
-
-        printf("%-14s %s %5d rows %9.3f us of CPU a row-step, %.0f row-steps a second\n",
-               model->name, samplers[i], POINT_ROWS, 1e6 * run.cpu_seconds / row_steps,
-               row_steps / run.wall_seconds);
-    }
-}
-
-/* What a tick of one row costs beside its forward. */
-static void bench_tick(const struct bench *bench, const struct model *model)
-{
-    const double forward = bench_forward(bench, model, 1);
-    const struct bench_run run =
-        order(bench, model, "ddim", model->process.config.schedule.timesteps, 1);
-    const double tick = run.cpu_seconds / (double)run.ticks;
-
-    printf("%-14s a tick of one row %.2f us, %.2f us of it beside the forward\n", model->name,
-           1e6 * tick, 1e6 * (tick - forward));
-}
-
-static void bench_model(const struct bench *bench, const struct model *model)
-{
-    bench_batches(bench, model);
-    if (!model->shape.is_points)
+    if (model == NULL) {
+        bench_require(catalog_add_directory(&bench->catalog, models, bench->backend, print_refusal,
+                                            NULL, &error),
+                      &error);
         return;
-    bench_points(bench, model);
-    bench_tick(bench, model);
+    }
+    snprintf(path, sizeof path, "%s/%s", models, model);
+    bench_require(catalog_add(&bench->catalog, path, bench->backend, &error), &error);
 }
 
-static void bench_models(const struct bench *bench, const struct bench_arguments *arguments)
+static void start(struct bench *bench, const struct bench_arguments *arguments, enum models models)
 {
-    printf("batches    1, 4, 16\n");
-    for (size_t i = 0; i < bench->catalog.count; i++)
-        if (arguments->model == NULL ||
-            strcmp(arguments->model, bench->catalog.models[i]->name) == 0)
-            bench_model(bench, bench->catalog.models[i]);
+    const struct engine_options options = {.threads = arguments->threads,
+                                           .image_slots =
+                                               arguments->batches[arguments->batch_count - 1],
+                                           .point_slots = POINT_ROWS,
+                                           .queue_requests = 1,
+                                           .queue_seconds = 1e9,
+                                           .doorbell = bench_ring};
+    struct error error;
+
+    load(bench, arguments->models, models == CHOSEN_MODELS ? arguments->model : NULL);
+    bench->gang = gang_create(arguments->threads, &error);
+    bench_require(bench->gang != NULL, &error);
+    bench->engine = engine_create(&options, &bench->catalog, &error);
+    bench_require(bench->engine != NULL, &error);
 }
 
-static const struct {
-    const char *name;
-    void (*run)(const struct bench *bench, const struct bench_arguments *arguments);
-    bool once; /* on the default backend alone, unless one is named */
-} parts[] = {{"models", bench_models, false}, {"samplers", bench_samplers, true}};
-#define PARTS (sizeof parts / sizeof parts[0])
+static void stop(struct bench *bench)
+{
+    engine_destroy(bench->engine);
+    gang_destroy(bench->gang);
+    catalog_finish(&bench->catalog);
+}
 
-static size_t part_find(const char *name)
+static void run_part(const struct part *part, const struct bench_arguments *arguments,
+                     const struct backend *backend)
+{
+    struct bench bench = {.backend = backend};
+
+    if (part->models != NO_MODELS)
+        start(&bench, arguments, part->models);
+    part->run(&bench, arguments);
+    if (part->models != NO_MODELS)
+        stop(&bench);
+}
+
+static void bench_backend(const struct bench_arguments *arguments, const struct backend *backend,
+                          const struct asked *asked)
+{
+    struct error error;
+
+    bench_require(backend->start(&error), &error);
+    printf("\nbackend      %s: %s\nthreads      %u\n", backend->name, backend->details(),
+           arguments->threads);
+    for (size_t i = 0; i < PART_COUNT; i++)
+        if ((asked->any ? asked->parts[i] : PARTS[i].usual) &&
+            (!PARTS[i].once || backend == backend_find(arguments->backend)))
+            run_part(&PARTS[i], arguments, backend);
+}
+
+/* --- arguments --- */
+
+_Noreturn static void refuse(const char *rule, const char *text)
+{
+    fprintf(stderr, "bench: %s: %s\n", rule, text);
+    exit(2);
+}
+
+static void read_batches(struct bench_arguments *arguments, char *text)
+{
+    size_t count = 0;
+
+    for (char *word; (word = strtok_r(text, ",", &text)) != NULL; count++) {
+        const size_t batch = strtoul(word, NULL, 10);
+
+        if (batch == 0 || count == BENCH_BATCHES_MAX ||
+            (count > 0 && batch <= arguments->batches[count - 1]))
+            refuse("batches ascend, as 1,4,16", word);
+        arguments->batches[count] = batch;
+    }
+    if (count == 0)
+        refuse("batches are numbers, as 1,4,16", "none");
+    arguments->batch_count = count;
+}
+
+static void ask(struct asked *asked, const char *name)
 {
     size_t i = 0;
 
-    while (i < PARTS && strcmp(parts[i].name, name) != 0)
+    while (i < PART_COUNT && strcmp(PARTS[i].name, name) != 0)
         i++;
-    return i;
+    if (i == PART_COUNT)
+        refuse("no such part", name);
+    asked->parts[i] = asked->any = true;
 }
 
-/* Options, then names of parts: `asked` says which; without a name, all. */
-static struct bench_arguments read_arguments(int count, char **texts, bool asked[PARTS])
+static struct bench_arguments read_arguments(int count, char **texts, struct asked *asked)
 {
     static const struct option options[] = {{"models", required_argument, NULL, 'd'},
                                             {"backend", required_argument, NULL, 'b'},
                                             {"threads", required_argument, NULL, 't'},
                                             {"model", required_argument, NULL, 'm'},
+                                            {"batches", required_argument, NULL, 'n'},
                                             {"rounds", required_argument, NULL, 'r'},
                                             {"sampler", required_argument, NULL, 's'},
+                                            {"layers", no_argument, NULL, 'l'},
                                             {NULL, 0, NULL, 0}};
-    struct bench_arguments arguments = {.models = "weights", .threads = 1, .rounds = 9};
+    struct bench_arguments arguments = {
+        .models = "weights", .threads = 1, .rounds = 9, .batches = {1, 4, 16}, .batch_count = 3};
     int letter;
 
     while ((letter = getopt_long(count, texts, "", options, NULL)) != -1) {
@@ -155,68 +171,37 @@ static struct bench_arguments read_arguments(int count, char **texts, bool asked
             arguments.threads = (unsigned)strtoul(optarg, NULL, 10);
         else if (letter == 'm')
             arguments.model = optarg;
-        else if (letter == 's')
-            arguments.sampler = optarg;
+        else if (letter == 'n')
+            read_batches(&arguments, optarg);
         else if (letter == 'r')
             arguments.rounds = strtoul(optarg, NULL, 10);
+        else if (letter == 's')
+            arguments.sampler = optarg;
+        else if (letter == 'l')
+            ask(asked, "layers");
         else
             exit(2);
     }
-    for (size_t i = 0; i < PARTS; i++)
-        asked[i] = optind == count;
-    for (int i = optind; i < count; i++) {
-        if (part_find(texts[i]) == PARTS)
-            exit(2);
-        asked[part_find(texts[i])] = true;
-    }
+    for (int i = optind; i < count; i++)
+        ask(asked, texts[i]);
     return arguments;
-}
-
-static void bench_backend(const struct bench_arguments *arguments, const struct backend *backend,
-                          const bool asked[PARTS])
-{
-    const struct engine_options options = {.threads = arguments->threads,
-                                           .image_slots = 16,
-                                           .point_slots = POINT_ROWS,
-                                           .queue_requests = 1,
-                                           .queue_seconds = 1e9,
-                                           .doorbell = bench_ring};
-    struct bench bench = {.gang = NULL};
-    struct error error;
-
-    bench_require(backend->start(&error), &error);
-    printf("\nbackend    %s: %s\nthreads    %u\n", backend->name, backend->details(),
-           arguments->threads);
-    bench_require(catalog_add_directory(&bench.catalog, arguments->models, backend, print_refusal,
-                                        NULL, &error),
-                  &error);
-    bench.gang = gang_create(arguments->threads, &error);
-    bench_require(bench.gang != NULL, &error);
-    bench.engine = engine_create(&options, &bench.catalog, &error);
-    bench_require(bench.engine != NULL, &error);
-    for (size_t i = 0; i < PARTS; i++)
-        if (asked[i] && (!parts[i].once || backend == backend_find(arguments->backend)))
-            parts[i].run(&bench, arguments);
-    engine_destroy(bench.engine);
-    gang_destroy(bench.gang);
-    catalog_finish(&bench.catalog);
 }
 
 int main(int count, char **texts)
 {
-    bool asked[PARTS];
-    const struct bench_arguments arguments = read_arguments(count, texts, asked);
+    struct asked asked = {.any = false};
+    const struct bench_arguments arguments = read_arguments(count, texts, &asked);
     size_t used = 0;
 
     gang_float_mode();
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    print_processor();
+    machine_print();
     for (size_t i = 0; backend_at(i) != NULL; i++)
         if (arguments.backend == NULL || strcmp(arguments.backend, backend_at(i)->name) == 0) {
-            bench_backend(&arguments, backend_at(i), asked);
+            bench_backend(&arguments, backend_at(i), &asked);
             used++;
         }
     if (used == 0)
-        fprintf(stderr, "bench: there is no backend %s\n", arguments.backend);
-    return used == 0 ? 2 : 0;
+        refuse("there is no such backend", arguments.backend);
+    return 0;
 }

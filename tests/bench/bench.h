@@ -1,10 +1,15 @@
-/* bench.h - how fast models run: printed, never asserted. One thread calls. */
+/* bench.h - how fast models run, and in how much memory: printed, never asserted. One thread
+ * calls. */
 #ifndef BENCH_H
 #define BENCH_H
 
+#include "core/base/arena.h"
 #include "core/engine/engine.h"
 
+enum { BENCH_BATCHES_MAX = 16 };
+
 struct bench {
+    const struct backend *backend;
     struct catalog catalog;
     struct gang *gang;     /* for forwards without the engine */
     struct engine *engine; /* with as many threads of its own */
@@ -13,18 +18,27 @@ struct bench {
 struct bench_arguments {
     const char *models, *backend, *model, *sampler; /* NULL: all that are meant */
     unsigned threads;
-    size_t rounds; /* of comparisons */
+    size_t rounds;                                  /* of comparisons */
+    size_t batches[BENCH_BATCHES_MAX], batch_count; /* ascending */
 };
 
 /* CPU seconds of the whole process so far. */
 double bench_cpu_seconds(void);
 double bench_wall_seconds(void);
 
-/* Ends the program unless it is fine. */
+/* Ends the program; the second unless it is fine. */
+_Noreturn void bench_fail(const struct error *error);
 void bench_require(bool fine, const struct error *error);
 
-/* CPU seconds of a place in one forward of `places`, without the engine. */
-double bench_forward(const struct bench *bench, const struct model *model, size_t places);
+/* Places with x of zeros, a time, a label where the model has them; their memory is the arena's. */
+struct place *bench_places(const struct model *model, size_t count, struct arena *arena);
+size_t bench_places_bytes(const struct model *model, size_t count);
+
+/* Of a place in one forward of `places`, without the engine. */
+struct bench_cost {
+    double cpu_seconds, wall_seconds;
+};
+struct bench_cost bench_forward(struct gang *gang, const struct model *model, size_t places);
 
 /* What is asked of the engine: `requests` at once, of n rows each. */
 struct bench_order {
@@ -50,7 +64,20 @@ struct bench_run bench_run(struct engine *engine, const struct bench_order *orde
 /* The engine's doorbell. */
 void bench_ring(void *context);
 
+/* --- what is printed: the parts of the program --- */
+
+/* Time by batch, multiply-adds a second, share of the peak; points: row-steps a second, a tick. */
+void bench_speed(const struct bench *bench, const struct bench_arguments *arguments);
+/* Seconds to load, resident and working memory: a process for each model, none is loaded here. */
+void bench_memory(const struct bench *bench, const struct bench_arguments *arguments);
+/* One and two threads on one image. */
+void bench_speed_up(const struct bench *bench, const struct bench_arguments *arguments);
+/* Each operation of each UNet. */
+void bench_layers(const struct bench *bench, const struct bench_arguments *arguments);
 /* Every sampler beside DDIM, on the models of bench->catalog. */
 void bench_samplers(const struct bench *bench, const struct bench_arguments *arguments);
+
+/* Sorts. */
+double median_of(double *values, size_t count);
 
 #endif

@@ -1,7 +1,5 @@
 #include "tests/bench/bench.h"
 
-#include "core/base/arena.h"
-
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,15 +29,27 @@ double bench_wall_seconds(void)
     return seconds_of(CLOCK_MONOTONIC);
 }
 
-void bench_require(bool fine, const struct error *error)
+void bench_fail(const struct error *error)
 {
-    if (fine)
-        return;
     fprintf(stderr, "bench: %s: %s\n", error_name(error->code), error->text);
     exit(1);
 }
 
-static struct place *places_of(const struct model *model, size_t count, struct arena *arena)
+void bench_require(bool fine, const struct error *error)
+{
+    if (!fine)
+        bench_fail(error);
+}
+
+size_t bench_places_bytes(const struct model *model, size_t count)
+{
+    const size_t of_one = arena_rounded(model->shape.dim * sizeof(float)) +
+                          arena_rounded(model->shape.output_dim * sizeof(float));
+
+    return arena_rounded(count * sizeof(struct place)) + count * of_one;
+}
+
+struct place *bench_places(const struct model *model, size_t count, struct arena *arena)
 {
     struct place *places = arena_take(arena, count * sizeof *places);
 
@@ -54,31 +64,34 @@ static struct place *places_of(const struct model *model, size_t count, struct a
     return places;
 }
 
-double bench_forward(const struct bench *bench, const struct model *model, size_t count)
+struct bench_cost bench_forward(struct gang *gang, const struct model *model, size_t count)
 {
-    const size_t workspace = model->family->workspace_bytes(model, gang_threads(bench->gang));
-    const size_t floats = arena_rounded((model->shape.dim + model->shape.output_dim) * 4);
+    const size_t workspace = model->family->workspace_bytes(model, gang_threads(gang));
     struct error error;
     struct arena arena;
     struct place *places;
-    double start, spent = 0.0;
+    double cpu, wall, spent = 0.0;
     size_t forwards = 0, chunk = 1; /* between two looks at the clock, which costs half a us */
     void *room;
 
     bench_require(
-        arena_init(&arena, arena_rounded(workspace) + count * (floats + 256) + 256, &error),
+        arena_init(&arena, arena_rounded(workspace) + bench_places_bytes(model, count), &error),
         &error);
     room = arena_take(&arena, workspace);
-    places = places_of(model, count, &arena);
-    model->family->evaluate(model, places, count, bench->gang, room);
-    for (start = bench_cpu_seconds(); spent < FORWARD_SECONDS; chunk = forwards) {
+    places = bench_places(model, count, &arena);
+    model->family->evaluate(model, places, count, gang, room);
+    cpu = bench_cpu_seconds();
+    wall = bench_wall_seconds();
+    for (; spent < FORWARD_SECONDS; chunk = forwards) {
         for (size_t i = 0; i < chunk; i++)
-            model->family->evaluate(model, places, count, bench->gang, room);
+            model->family->evaluate(model, places, count, gang, room);
         forwards += chunk;
-        spent = bench_cpu_seconds() - start;
+        spent = bench_cpu_seconds() - cpu;
     }
+    wall = bench_wall_seconds() - wall;
     arena_finish(&arena);
-    return spent / (double)(forwards * count);
+    return (struct bench_cost){.cpu_seconds = spent / (double)(forwards * count),
+                               .wall_seconds = wall / (double)(forwards * count)};
 }
 
 /* --- through the engine --- */
