@@ -6,9 +6,8 @@
  * vector: transform_input (B^T) and transform_output (A^T without its diagonal FACTORS).
  *
  *   for each block of whole tile rows, which may span samples:
- *     for each 16 channels: a row of pixels, normed and activated, with its zeros -> `line`
- *                           its transform along x -> `rows`, a ring of INPUTS image rows
- *                           their transform along y -> V[tap][tile][channel]
+ *     for each 16 channels: pixels, normed and activated, transformed along x -> a ring of INPUTS
+ *                           image rows, transformed along y -> V[tap][tile][channel]
  *     for each tap:         M[tap] = V[tap] U[tap]
  *     for each tile:        transform along y, then x, + bias, + residual, / divisor -> out
  *
@@ -25,7 +24,7 @@
 
 enum {
     TAPS = INPUTS * INPUTS,
-    BLOCK_FLOATS = 1 << 18, /* of V and M together, unless one tile row is more */
+    BLOCK_FLOATS = 3 << 17, /* of V and M together, unless one tile row is more */
     BLOCK_TILES_MAX = 96,
     WORK_PER_PART = 1 << 18, /* multiply-adds, at least */
     PARTS_MAX = 4,
@@ -76,11 +75,6 @@ static size_t block_rows(const struct conv_shape *shape)
     return rows > 0 ? rows : 1;
 }
 
-static size_t line_floats(const struct conv_shape *shape)
-{
-    return (tile_columns(shape) * OUTPUTS + INPUTS - OUTPUTS) * LANES;
-}
-
 static size_t ring_row_floats(const struct conv_shape *shape)
 {
     return tile_columns(shape) * INPUTS * LANES;
@@ -91,7 +85,7 @@ static size_t scratch_floats(const struct conv_shape *shape)
     size_t in = whole_lanes(shape->in_channels), out = whole_lanes(shape->out_channels);
     size_t tiles = block_rows(shape) * tile_columns(shape);
     return TAPS * (tap_stride(tiles, in) + tap_stride(tiles, out)) +
-           in / LANES * INPUTS * ring_row_floats(shape) + line_floats(shape);
+           in / LANES * INPUTS * ring_row_floats(shape) + shape->in_width * LANES;
 }
 
 /* A part of a small map is some panels of channels, for which the input is transformed again; of a
@@ -162,113 +156,109 @@ static void set_scratch(struct job *job, size_t block, float *scratch)
     job->m = job->v + TAPS * job->in_stride;
     job->rings = job->m + TAPS * job->out_stride;
     job->line = job->rings + job->in_ld / LANES * INPUTS * ring_row_floats(shape);
-    memset(job->line, 0, line_floats(shape) * sizeof(float));
 }
 
 /* --- from the input to V ------------------------------------------------------------------------
  */
+
+/* Into L2, which has more requests under way at once than L1. */
+INLINE void fetch_ahead(const float *from)
+{
+    __builtin_prefetch(from, 0, 2);
+}
 
 INLINE struct lanes load_channels(const float *from, size_t count)
 {
     return count == LANES ? lanes_load(from) : lanes_load_some(from, count);
 }
 
-/* Channels of an image row, beside each other. */
+/* Sixteen channels of an image row. */
 struct pixels {
     const float *from;
-    size_t ld, width, count;    /* count: of channels, at most LANES */
-    const float *scale, *shift; /* of these channels, or NULL */
+    size_t ld, count; /* of channels */
+    unsigned halving; /* 1: each stands for two */
 };
 
-INLINE void read_pixels(const struct pixels *pixels, const size_t count, const bool normed,
-                        const bool silu, float *to)
+INLINE void norm_pixels(const struct pixels *pixels, const size_t count, size_t width,
+                        const float *scale_from, const float *shift_from, const bool silu,
+                        float *to)
 {
-    struct lanes scale = lanes_set(0.0f), shift = scale;
-    if (normed) {
-        scale = load_channels(pixels->scale, count);
-        shift = load_channels(pixels->shift, count);
-    }
-    for (size_t x = 0; x < pixels->width; x++) {
-        struct lanes pixel = load_channels(pixels->from + x * pixels->ld, count);
-        if (normed)
-            pixel = lanes_fma(pixel, scale, shift);
+    struct lanes scale = load_channels(scale_from, count);
+    struct lanes shift = load_channels(shift_from, count);
+    for (size_t x = 0; x < width; x++) {
+        const float *from = pixels->from + x * pixels->ld;
+        struct lanes pixel = lanes_fma(load_channels(from, count), scale, shift);
+        fetch_ahead(from + LANES);
         lanes_store(to + x * LANES, silu ? lanes_silu(pixel) : pixel);
     }
 }
 
-INLINE void read_normed(const struct pixels *pixels, const size_t count, enum activation activation,
-                        float *to)
-{
-    if (pixels->scale == NULL)
-        read_pixels(pixels, count, false, false, to);
-    else if (activation == ACTIVATION_SILU)
-        read_pixels(pixels, count, true, true, to);
-    else
-        read_pixels(pixels, count, true, false, to);
-}
-
-/* Each pixel twice, in place. */
-static void widen(float *pixels, size_t width)
-{
-    for (size_t x = width; x-- > 0;) {
-        struct lanes pixel = lanes_load(pixels + x * LANES);
-        lanes_store(pixels + 2 * x * LANES, pixel);
-        lanes_store(pixels + (2 * x + 1) * LANES, pixel);
-    }
-}
-
-/* The zeros on both sides of the line stay. */
-static void read_line(const struct job *job, const struct pixels *pixels)
+/* The pixels through the norm and its activation. */
+static struct pixels normed(const struct job *job, const struct pixels *pixels, const float *scale)
 {
     enum activation activation = job->call->activation;
-    float *to = job->line + LANES;
-    if (pixels->count == LANES)
-        read_normed(pixels, LANES, activation, to);
+    size_t width = job->shape->in_width;
+    const float *shift = scale + job->shape->in_channels;
+    bool silu = activation == ACTIVATION_SILU;
+    if (pixels->count < LANES)
+        norm_pixels(pixels, pixels->count, width, scale, shift, silu, job->line);
+    else if (silu)
+        norm_pixels(pixels, LANES, width, scale, shift, true, job->line);
     else
-        read_normed(pixels, pixels->count, activation, to);
-    if (pixels->scale != NULL && activation != ACTIVATION_NONE && activation != ACTIVATION_SILU)
-        job->kernels->pointwise->activate(activation, to, to, pixels->width * LANES);
-    if (job->shape->upsampled)
-        widen(to, pixels->width);
+        norm_pixels(pixels, LANES, width, scale, shift, false, job->line);
+    if (!silu && activation != ACTIVATION_NONE)
+        job->kernels->pointwise->activate(activation, job->line, job->line, width * LANES);
+    return (struct pixels){job->line, LANES, LANES, pixels->halving};
 }
 
-static void transform_line(const struct job *job, float *row)
+INLINE struct lanes pixel_at(const struct pixels *pixels, const size_t count, size_t x)
 {
-    for (size_t t = 0; t < job->columns; t++) {
-        const float *from = job->line + t * OUTPUTS * LANES;
-        float *to = row + t * INPUTS * LANES;
-        struct lanes in[INPUTS], out[INPUTS];
-        for (size_t j = 0; j < INPUTS; j++)
-            in[j] = lanes_load(from + j * LANES);
+    const float *from = pixels->from + (x >> pixels->halving) * pixels->ld;
+    fetch_ahead(from + LANES);
+    return load_channels(from, count);
+}
+
+/* Tile t reads the pixels from t * OUTPUTS - 1 on, the first ones it shares with the tile before;
+ * those outside of the map are zero. */
+INLINE void transform_pixels(const struct pixels *pixels, const size_t count, size_t width,
+                             size_t tiles, float *row)
+{
+    struct lanes in[INPUTS] = {[0] = lanes_set(0.0f), [1] = pixel_at(pixels, count, 0)};
+    struct lanes out[INPUTS];
+    for (size_t t = 0; t < tiles; t++, row += INPUTS * LANES) {
+        size_t x = t * OUTPUTS + 1;
+        if (x + OUTPUTS <= width) {
+            for (size_t j = 0; j < OUTPUTS; j++)
+                in[j + 2] = pixel_at(pixels, count, x + j);
+        } else {
+            for (size_t j = 0; j < OUTPUTS; j++)
+                in[j + 2] = x + j < width ? pixel_at(pixels, count, x + j) : lanes_set(0.0f);
+        }
         transform_input(in, out);
         for (size_t j = 0; j < INPUTS; j++)
-            lanes_store(to + j * LANES, out[j]);
+            lanes_store(row + j * LANES, out[j]);
+        in[0] = in[OUTPUTS];
+        in[1] = in[OUTPUTS + 1];
     }
 }
 
 /* Sixteen channels of one sample's input. */
 struct slice {
-    const float *in;
-    struct pixels pixels;
+    const float *in, *scale; /* scale: NULL, or those of these channels */
+    size_t count;
     float *ring;
 };
 
 static struct slice slice_of(const struct job *job, size_t sample, size_t channel)
 {
     const struct layer_call *call = job->call;
-    size_t channels = job->shape->in_channels, offset = sample * call->stride + channel;
-    struct slice slice = {
+    size_t offset = sample * call->stride + channel;
+    return (struct slice){
         .in = call->in + offset,
-        .pixels = {.ld = call->in_ld,
-                   .width = job->shape->in_width,
-                   .count = smaller_of(channels - channel, LANES)},
+        .scale = call->scale_shift == NULL ? NULL : call->scale_shift + offset,
+        .count = smaller_of(job->shape->in_channels - channel, LANES),
         .ring = job->rings + channel / LANES * INPUTS * ring_row_floats(job->shape),
     };
-    if (call->scale_shift != NULL) {
-        slice.pixels.scale = call->scale_shift + offset;
-        slice.pixels.shift = slice.pixels.scale + channels;
-    }
-    return slice;
 }
 
 static float *ring_row(const struct job *job, const struct slice *slice, size_t padded_y)
@@ -277,18 +267,23 @@ static float *ring_row(const struct job *job, const struct slice *slice, size_t 
 }
 
 /* Row padded_y - 1 of the map; rows outside of it are zero, and so are their transforms. */
-static void transform_row(const struct job *job, struct slice *slice, size_t padded_y)
+static void transform_row(const struct job *job, const struct slice *slice, size_t padded_y)
 {
     const struct conv_shape *shape = job->shape;
     float *row = ring_row(job, slice, padded_y);
-    size_t y = (padded_y - 1) / (shape->upsampled ? 2 : 1);
-    if (padded_y == 0 || y >= shape->in_height) {
+    if (padded_y == 0 || padded_y > shape->out_height) {
         memset(row, 0, ring_row_floats(shape) * sizeof *row);
         return;
     }
-    slice->pixels.from = slice->in + y * shape->in_width * slice->pixels.ld;
-    read_line(job, &slice->pixels);
-    transform_line(job, row);
+    unsigned halving = shape->upsampled ? 1 : 0;
+    size_t first = ((padded_y - 1) >> halving) * shape->in_width * job->call->in_ld;
+    struct pixels pixels = {slice->in + first, job->call->in_ld, slice->count, halving};
+    if (slice->scale != NULL)
+        pixels = normed(job, &pixels, slice->scale);
+    if (pixels.count == LANES)
+        transform_pixels(&pixels, LANES, shape->out_width, job->columns, row);
+    else
+        transform_pixels(&pixels, pixels.count, shape->out_width, job->columns, row);
 }
 
 static void transform_columns(const struct job *job, const struct slice *slice, size_t padded_y,
@@ -355,57 +350,86 @@ static void multiply(const struct job *job, size_t tiles)
 /* Where a tile goes; pointers are to its first pixel and the first channel of the call. */
 struct tile {
     size_t rows, columns; /* within the map */
+    size_t ahead;         /* pixels from here to the next tile */
     const float *m, *bias, *residual;
     float *out;
 };
 
-INLINE void store_pixel(const struct job *job, const struct tile *tile, size_t y, size_t x,
-                        size_t channel, const size_t count, struct lanes value)
+/* What is done with a tile: constants wherever this is expanded. */
+struct finish {
+    size_t count; /* channels, at most LANES */
+    bool whole;   /* all pixels are within the map */
+    bool residual, divided;
+};
+
+INLINE void store_pixel(const struct job *job, const struct tile *tile, const struct finish finish,
+                        size_t offset, size_t residual_offset, struct lanes value)
 {
-    const struct layer_call *call = job->call;
-    size_t pixel = y * job->shape->out_width + x;
-    if (tile->residual != NULL)
-        value = lanes_add(
-            value, load_channels(tile->residual + pixel * call->residual_ld + channel, count));
-    if (call->divisor != 1.0f)
-        value = lanes_divide(value, lanes_set(call->divisor));
-    float *to = tile->out + pixel * call->out_ld + channel;
-    if (count == LANES)
+    if (finish.residual)
+        value = lanes_add(value, load_channels(tile->residual + residual_offset, finish.count));
+    if (finish.divided)
+        value = lanes_divide(value, lanes_set(job->call->divisor));
+    float *to = tile->out + offset;
+    if (finish.count == LANES)
         lanes_store(to, value);
     else
-        lanes_store_some(to, value, count);
+        lanes_store_some(to, value, finish.count);
+    fetch_ahead(to + tile->ahead * job->call->out_ld);
+    if (finish.residual)
+        fetch_ahead(tile->residual + residual_offset + tile->ahead * job->call->residual_ld);
 }
 
-INLINE void finish_channels(const struct job *job, const struct tile *tile, size_t channel,
-                            const size_t count)
+INLINE void finish_channels(const struct job *job, const struct tile *tile,
+                            const struct finish finish, size_t channel)
 {
     struct lanes half[OUTPUTS][INPUTS], in[INPUTS], out[OUTPUTS];
+#pragma GCC unroll 6
     for (size_t j = 0; j < INPUTS; j++) {
+#pragma GCC unroll 6
         for (size_t i = 0; i < INPUTS; i++)
             in[i] = lanes_load(tile->m + (i * INPUTS + j) * job->out_stride + channel);
         transform_output(in, out);
+#pragma GCC unroll 4
         for (size_t y = 0; y < OUTPUTS; y++)
             half[y][j] = out[y];
     }
     struct lanes bias = lanes_set(0.0f);
     if (tile->bias != NULL)
-        bias = load_channels(tile->bias + channel, count);
+        bias = load_channels(tile->bias + channel, finish.count);
+    size_t width = job->shape->out_width;
+#pragma GCC unroll 4
     for (size_t y = 0; y < OUTPUTS; y++) {
         transform_output(half[y], out);
+#pragma GCC unroll 4
         for (size_t x = 0; x < OUTPUTS; x++)
-            if (y < tile->rows && x < tile->columns)
-                store_pixel(job, tile, y, x, channel, count,
+            if (finish.whole || (y < tile->rows && x < tile->columns))
+                store_pixel(job, tile, finish, (y * width + x) * job->call->out_ld + channel,
+                            (y * width + x) * job->call->residual_ld + channel,
                             lanes_fma(lanes_set(FACTORS[y + x]), out[x], bias));
     }
 }
 
-static void finish_tile(const struct job *job, const struct tile *tile)
+INLINE void finish_tile(const struct job *job, const struct tile *tile, const bool whole,
+                        const bool residual, const bool divided)
 {
     size_t channel = 0;
     for (; channel + LANES <= job->channels; channel += LANES)
-        finish_channels(job, tile, channel, LANES);
+        finish_channels(job, tile, (struct finish){LANES, whole, residual, divided}, channel);
     if (channel < job->channels)
-        finish_channels(job, tile, channel, job->channels - channel);
+        finish_channels(
+            job, tile,
+            (struct finish){job->channels - channel, false, tile->residual != NULL, true}, channel);
+}
+
+static void finish_any_tile(const struct job *job, const struct tile *tile)
+{
+    bool whole = tile->rows == OUTPUTS && tile->columns == OUTPUTS;
+    if (!whole || job->call->divisor != 1.0f)
+        finish_tile(job, tile, false, tile->residual != NULL, true);
+    else if (tile->residual != NULL)
+        finish_tile(job, tile, true, true, false);
+    else
+        finish_tile(job, tile, true, false, false);
 }
 
 static void finish_row(const struct job *job, size_t sample, size_t row, const float *m)
@@ -419,10 +443,11 @@ static void finish_row(const struct job *job, size_t sample, size_t row, const f
     for (size_t t = 0; t < job->columns; t++) {
         size_t x = t * OUTPUTS, pixel = y * shape->out_width + x;
         tile.columns = smaller_of(shape->out_width - x, OUTPUTS);
+        tile.ahead = t + 1 < job->columns ? OUTPUTS : OUTPUTS * shape->out_width - x;
         tile.out = call->out + offset + pixel * call->out_ld;
         if (call->residual != NULL)
             tile.residual = call->residual + offset + pixel * call->residual_ld;
-        finish_tile(job, &tile);
+        finish_any_tile(job, &tile);
         tile.m += job->out_ld;
     }
 }
