@@ -118,7 +118,7 @@ install: $(BUILD)/denoised
 	sed 's|/usr/bin/denoised|$(PREFIX)/bin/denoised|' deploy/denoised.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/denoised.service
 	test -e $(DESTDIR)/etc/denoised/denoised.conf || \
 	    sed 's|@MODELS@|$(MODELS)|' deploy/denoised.conf >$(DESTDIR)/etc/denoised/denoised.conf
-	cp -R $(dir $(wildcard weights/*/denoised.json)) $(DESTDIR)$(MODELS)
+	cp -R $(dir $(wildcard weights/*/denoised.json)) weights/selftest $(DESTDIR)$(MODELS)
 fuzz: packages-fuzz
 	+$(MAKE) --no-print-directory CC=clang-14 SAN=fuzzer-no-link,address,undefined BUILD=build/fuzz fuzzers
 	tests/fuzz/run.py build/fuzz $(FUZZ_SECONDS)

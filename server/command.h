@@ -8,7 +8,7 @@
 #define COMMANDS(X)                                                                                \
     X(serve, "[OPTIONS]", "run the daemon; `denoised serve --help` lists the options")             \
     X(check, "DIR", "judge a model folder: one line, exit 0 or 2")                                 \
-    X(selftest, "[--full] [--models DIR]", "compare reference numbers, a line each")               \
+    X(selftest, "[--full] [--models DIR | --url URL]", "compare reference numbers, a line each")   \
     X(openapi, "", "print the HTTP contract for machines")                                         \
     X(options, "", "print the daemon's options as a Markdown table")                               \
     X(version, "", "print the version")                                                            \

@@ -1,10 +1,10 @@
 #include "server/selftest.h"
 
-#include "core/base/gang.h"
-#include "server/cpus.h"
+#include "core/base/rng.h"
+#include "proto/describe.h"
 
+#include <cjson/cJSON.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,250 +13,140 @@
 #define POINTS            20000
 #define POINTS_LONG       4000 /* where a row takes EVALUATIONS_LONG or more */
 #define EVALUATIONS_LONG  500
-#define POINT_SLOTS       4096
-#define IMAGE_SLOTS       1
-#define OPTION_TEXT_MAX   64
-#define LIST_MAX          8
-#define FRAMES_MAX        128
 #define POINTS_IN_CENTRES 100000.0
+#define WHAT_WIDTH        92
+#define VALUE_WIDTH       36
 
-/* The engine's thread rings, the selftest waits. */
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t rung = PTHREAD_COND_INITIALIZER;
-static bool has_rung;
-
-static void doorbell(void *context)
+bool selftest_connect(struct selftest *selftest, const char *url, struct error *error)
 {
-    (void)context;
-    pthread_mutex_lock(&mutex);
-    has_rung = true;
-    pthread_cond_signal(&rung);
-    pthread_mutex_unlock(&mutex);
+    selftest->is_remote = true;
+    return http_client_init(&selftest->client, url, error);
 }
 
-static void wait_for_doorbell(void)
+static void print_heading(const struct selftest *selftest)
 {
-    pthread_mutex_lock(&mutex);
-    while (!has_rung)
-        pthread_cond_wait(&rung, &mutex);
-    has_rung = false;
-    pthread_mutex_unlock(&mutex);
+    (void)printf(
+        "Reference numbers beside what %s draws. Data: .2 N((3,3), I) + .8 N((-3,-3), I).\n"
+        "A share is of points with x + y > 0, centres and deviations of either side (+, -): of %d "
+        "points%s;\ntolerances are as wide as that makes them. A: noise. B: ddpm, ddim, multistep "
+        "solvers. C: heads, flows. D: Langevin.\nE: reverse SDEs, probability flow. H: guidance, "
+        "trajectories. 10: the reference's further numbers.\n",
+        selftest->is_remote ? "this daemon" : "this build",
+        selftest->is_full ? POINTS_FULL : POINTS,
+        selftest->is_full ? "" : ", 4000 where a point takes 500 evaluations or more");
 }
 
-/* Pictures are not needed here: a folder that cannot be read is no fault of a sampler. */
-static void ignore(void *context, const char *folder, const struct error *error)
-{
-    (void)context;
-    (void)fprintf(stderr, "denoised: %s was refused: %s\n", folder, error->text);
-}
-
-bool selftest_open(struct selftest *selftest, const char *models, struct error *error)
-{
-    const struct backend *backend = backend_find(NULL);
-    const struct engine_options options = {.threads = (unsigned)cpus_usable(),
-                                           .image_slots = IMAGE_SLOTS,
-                                           .point_slots = POINT_SLOTS,
-                                           .queue_requests = 1,
-                                           .queue_seconds = (double)INFINITY,
-                                           .doorbell = doorbell};
-
-    gang_float_mode();
-    if (!backend->start(error) ||
-        !catalog_add_directory(&selftest->catalog, models, backend, ignore, NULL, error))
-        return false;
-    selftest->engine = engine_create(&options, &selftest->catalog, error);
-    return selftest->engine != NULL;
-}
-
-void selftest_close(struct selftest *selftest)
-{
-    engine_destroy(selftest->engine);
-    catalog_finish(&selftest->catalog);
-}
+static const struct {
+    const char *title;
+    void (*run)(struct selftest *selftest);
+    bool is_local; /* of the own engine alone */
+} sections[] = {
+    {"Tables of noise, as GET /models/NAME/schedule says them", selftest_tables, false},
+    {"Noise that no shipped model has, and processes in continuous time", selftest_processes, true},
+    {"Exact answers of the two Gaussians", selftest_answers, true},
+    {"Chains: where seeds 0 and 1 end, x y x y", selftest_chains, false},
+    {"Prediction heads: the same data through each of them", selftest_heads, false},
+    {"Judgements of one run", selftest_rules, false},
+    {"Runs beside each other", selftest_pairs, false},
+    {"Paths: steps whose result is known, there and back", selftest_paths, false},
+    {"Shares, centres, deviations", selftest_shares, false},
+    {"The trained network", selftest_trained, false},
+};
 
 void selftest_run_all(struct selftest *selftest)
 {
-    selftest_tables(selftest);
-    selftest_chains(selftest);
-    selftest_rules(selftest);
-    selftest_shares(selftest);
-}
-
-const struct model *selftest_model(const struct selftest *selftest, const char *name,
-                                   struct error *error)
-{
-    const struct model *model = catalog_find(&selftest->catalog, name);
-
-    if (model == NULL)
-        error_write(error, ERROR_NOT_FOUND, "there is no model %s", name);
-    return model;
-}
-
-/* --- requests --- */
-
-static double read_value(enum sampler_option option, const char *text)
-{
-    const struct option_description *description = option_describe(option);
-
-    for (size_t i = 0; description->choices != NULL && description->choices[i] != NULL; i++)
-        if (strcmp(description->choices[i], text) == 0)
-            return (double)i;
-    return strcmp(text, "true") == 0 ? 1.0 : strtod(text, NULL);
-}
-
-/* What a run says of its options. */
-struct given {
-    struct option_values values;
-    int list[LIST_MAX]; /* of the one option that is a list */
-};
-
-/* 22:0 */
-static double read_list(struct given *given, enum sampler_option option, const char *text)
-{
-    size_t count = 0;
-
-    while (*text != '\0' && count < LIST_MAX) {
-        given->list[count++] = atoi(text);
-        text += strcspn(text, ":");
-        text += *text == ':';
+    print_heading(selftest);
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+        if (sections[i].is_local && selftest->is_remote)
+            continue;
+        (void)printf("\n      %s\n", sections[i].title);
+        sections[i].run(selftest);
     }
-    given->values.list[option] = given->list;
-    return (double)count;
+    (void)printf("\n");
 }
 
-static bool read_option(struct given *given, char *text, struct error *error)
+/* --- asking --- */
+
+size_t selftest_dim(const struct selftest_run *run)
 {
-    char *equals = strchr(text, '=');
-    enum sampler_option option;
-
-    if (equals == NULL)
-        return error_set(error, ERROR_INVALID, "%s has no value", text);
-    *equals = '\0';
-    option = option_find(text);
-    if (option == OPTION_COUNT)
-        return error_set(error, ERROR_INVALID, "there is no option %s", text);
-    given->values.given[option] = true;
-    given->values.value[option] = option_describe(option)->type == OPTION_LIST
-                                      ? read_list(given, option, equals + 1)
-                                      : read_value(option, equals + 1);
-    return true;
-}
-
-static bool read_options(struct given *given, const char *options, struct error *error)
-{
-    while (*options != '\0') {
-        const size_t size = strcspn(options, ",");
-        char text[OPTION_TEXT_MAX];
-
-        (void)snprintf(text, sizeof text, "%.*s", (int)size, options);
-        if (!read_option(given, text, error))
-            return false;
-        options += size + (options[size] == ',');
-    }
-    return true;
-}
-
-static struct plan *make_plan(const struct model *model, const struct selftest_run *run,
-                              struct error *error)
-{
-    struct given given = {.list = {0}};
-    const struct plan_request request = {.process = &model->process,
-                                         .sampler = run->sampler,
-                                         .steps = run->steps > 0 ? run->steps
-                                                                 : model_default_steps(model),
-                                         .steps_asked = run->steps > 0,
-                                         .strength = 1.0,
-                                         .options = &given.values,
-                                         .dim = model->shape.dim,
-                                         .output_dim = model->shape.output_dim};
-
-    return read_options(&given, run->options, error) ? plan_create(&request, error) : NULL;
-}
-
-/* Of n rows: what the engine reads for each of them, in one block. */
-struct rows {
-    uint32_t *seeds;
-    int32_t *labels;
-    float *guidance;
-};
-
-static bool make_rows(struct rows *rows, const struct selftest_run *run, size_t n,
-                      struct error *error)
-{
-    rows->seeds = malloc(n * (sizeof *rows->seeds + sizeof *rows->labels + sizeof *rows->guidance));
-    if (rows->seeds == NULL)
-        return error_set(error, ERROR_NO_MEMORY, "no memory for %zu rows", n);
-    rows->labels = (int32_t *)(rows->seeds + n);
-    rows->guidance = (float *)(rows->labels + n);
-    for (size_t i = 0; i < n; i++) {
-        rows->seeds[i] = run->seed + (uint32_t)i;
-        rows->labels[i] = run->has_label ? run->label : -1;
-        rows->guidance[i] = run->guidance > 0.0f ? run->guidance : 1.0f;
-    }
-    return true;
-}
-
-static bool run_request(struct selftest *selftest, struct request *request, struct error *error)
-{
-    if (!engine_submit(selftest->engine, request, error))
-        return false;
-    while (engine_collect(selftest->engine) == NULL)
-        wait_for_doorbell();
-    if (request->error.code == ERROR_NONE)
-        return true;
-    *error = request->error;
-    return false;
+    return run->dim > 0 ? run->dim : 2;
 }
 
 bool selftest_sample(struct selftest *selftest, const struct selftest_run *run, size_t n, float *x,
-                     uint32_t *nfe, struct error *error)
+                     struct error *error)
 {
-    const struct conditioning conditioning = {.x_T = run->x_T};
-    const struct model *model = selftest_model(selftest, run->model, error);
-    struct rows rows = {NULL, NULL, NULL};
-    struct request request = {.model = model, .n = n, .x = x, .nfe = nfe};
-    struct trajectory_frame frames[FRAMES_MAX];
-    struct plan *plan;
-    bool good;
-
-    if (model == NULL)
-        return false;
-    plan = make_plan(model, run, error);
-    good = plan != NULL && make_rows(&rows, run, n, error);
-    if (good) {
-        request.plan = plan;
-        request.seeds = rows.seeds;
-        request.labels = rows.labels;
-        request.guidance = rows.guidance;
-        if (run->frames != NULL)
-            request.trajectory =
-                (struct trajectory){1, trajectory_frames(plan, 1), frames, run->frames};
-        request.conditioning = run->x_T != NULL ? &conditioning : NULL;
-        good = run_request(selftest, &request, error);
-    }
-    free(rows.seeds);
-    plan_destroy(plan);
-    return good;
+    return selftest->is_remote ? selftest_remote_sample(selftest, run, n, x, error)
+                               : selftest_engine_sample(selftest, run, n, x, error);
 }
 
-size_t selftest_evaluations(struct selftest *selftest, const struct selftest_run *run)
+float *selftest_take(struct selftest *selftest, const struct selftest_run *run, size_t n,
+                     struct error *error)
 {
-    struct error error;
-    const struct model *model = selftest_model(selftest, run->model, &error);
-    struct plan *plan = model != NULL ? make_plan(model, run, &error) : NULL;
-    const size_t evaluations = plan == NULL ? 0 : plan->is_adaptive ? 1 : plan->evaluations;
+    float *x = malloc(selftest_dim(run) * n * sizeof *x);
 
-    plan_destroy(plan);
-    return evaluations;
+    if (x == NULL)
+        error_write(error, ERROR_NO_MEMORY, "no memory for %zu points", n);
+    else if (selftest_sample(selftest, run, n, x, error))
+        return x;
+    free(x);
+    return NULL;
+}
+
+static struct cJSON *own_schedule(const struct selftest *selftest, const char *name,
+                                  struct error *error)
+{
+    const struct model *model = selftest_model(selftest, name, error);
+    struct buffer text = {.size = 0};
+    struct cJSON *schedule = NULL;
+
+    if (model == NULL)
+        return NULL;
+    describe_schedule(model, &text);
+    if (buffer_ok(&text))
+        schedule = cJSON_ParseWithLength((const char *)text.data, text.size);
+    if (schedule == NULL)
+        error_write(error, ERROR_NO_MEMORY, "no memory for a schedule");
+    buffer_finish(&text);
+    return schedule;
+}
+
+struct cJSON *selftest_schedule(struct selftest *selftest, const char *model, struct error *error)
+{
+    return selftest->is_remote ? selftest_remote_schedule(selftest, model, error)
+                               : own_schedule(selftest, model, error);
 }
 
 /* --- statistics --- */
 
-size_t selftest_points(const struct selftest *selftest, size_t evaluations)
+/* Nearly: whether a run is long is all that is asked. */
+static size_t evaluations(const struct selftest_run *run)
+{
+    static const char levels[] = "steps_per_level=";
+    const char *steps_per_level = strstr(run->options, levels);
+
+    return run->steps *
+           (steps_per_level != NULL ? strtoul(steps_per_level + sizeof levels - 1, NULL, 10) : 1);
+}
+
+size_t selftest_points(const struct selftest *selftest, const struct selftest_run *run)
 {
     if (selftest->is_full)
         return POINTS_FULL;
-    return evaluations >= EVALUATIONS_LONG ? POINTS_LONG : POINTS;
+    return evaluations(run) >= EVALUATIONS_LONG ? POINTS_LONG : POINTS;
+}
+
+void selftest_draw_data(float *x, size_t n, uint32_t seed)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct rng rng;
+        float centre;
+
+        rng_seed(&rng, seed + (uint32_t)i);
+        centre = rng_word(&rng) % 5 == 0 ? 3.0F : -3.0F;
+        rng_randn(&rng, x + 2 * i, 2);
+        x[2 * i] += centre;
+        x[2 * i + 1] += centre;
+    }
 }
 
 double selftest_share_tolerance(double share, size_t n)
@@ -270,6 +160,11 @@ double selftest_side_tolerance(double tolerance, double share, size_t n)
     const double full = 3.0 / sqrt(2.0 * share * POINTS_IN_CENTRES);
 
     return tolerance + (wider > full ? wider - full : 0.0);
+}
+
+double selftest_tolerance(const struct selftest *selftest, double stated, double usual)
+{
+    return stated > 0.0 && (selftest->is_full || stated > usual) ? stated : usual;
 }
 
 struct selftest_sides selftest_sides(const float *x, size_t n)
@@ -297,23 +192,41 @@ struct selftest_sides selftest_sides(const float *x, size_t n)
 
 /* --- the report --- */
 
-static void print_numbers(const double *numbers, size_t count)
+void selftest_describe(const struct selftest_run *run, char *text, size_t size)
 {
+    char steps[32] = "", guidance[32] = "";
+
+    if (run->steps > 0)
+        (void)snprintf(steps, sizeof steps, ", %zu steps", run->steps);
+    if (run->has_label)
+        (void)snprintf(guidance, sizeof guidance, ", guidance %g", (double)run->guidance);
+    (void)snprintf(text, size, "%s on %s%s%s%s%s", run->sampler, run->model, steps,
+                   run->options[0] != '\0' ? ", " : "", run->options, guidance);
+}
+
+static void print_numbers(const double *numbers, size_t count, int width)
+{
+    char text[SELFTEST_VALUES * 16];
+    size_t length = 0;
+
     for (size_t i = 0; i < count; i++)
-        (void)printf("%s%.6g", i == 0 ? "" : " ", numbers[i]);
+        length += (size_t)snprintf(text + length, sizeof text - length, "%s%.6g", i == 0 ? "" : " ",
+                                   numbers[i]);
+    (void)printf("%-*s", width, text);
 }
 
 void selftest_report(struct selftest *selftest, const struct selftest_result *result)
 {
+    const int width = result->count > 1 ? VALUE_WIDTH : 12;
     bool good = true;
 
     for (size_t i = 0; i < result->count; i++)
         good = good && fabs(result->value[i] - result->expected[i]) <= result->tolerance;
     *(good ? &selftest->passed : &selftest->failed) += 1;
-    (void)printf("%-4s  %-5s %-58s ", good ? "ok" : "FAIL", result->id, result->what);
-    print_numbers(result->value, result->count);
+    (void)printf("%-4s  %-4s  %-*s  ", good ? "ok" : "FAIL", result->id, WHAT_WIDTH, result->what);
+    print_numbers(result->value, result->count, width);
     (void)printf("  expected ");
-    print_numbers(result->expected, result->count);
+    print_numbers(result->expected, result->count, width);
     (void)printf("  +- %.3g\n", result->tolerance);
     (void)fflush(stdout);
 }
@@ -334,6 +247,27 @@ void selftest_report_number(struct selftest *selftest, const char *id, const cha
 void selftest_report_failure(struct selftest *selftest, const char *id, const char *what,
                              const struct error *error)
 {
-    selftest->failed++;
-    (void)printf("FAIL  %-5s %-58s %s\n", id, what, error->text);
+    const bool is_absent = selftest->is_remote && error->code == ERROR_NOT_FOUND;
+
+    *(is_absent ? &selftest->skipped : &selftest->failed) += 1;
+    (void)printf("%-4s  %-4s  %-*s  %s\n", is_absent ? "skip" : "FAIL", id, WHAT_WIDTH, what,
+                 error->text);
+    (void)fflush(stdout);
+}
+
+void selftest_judge_all(struct selftest *selftest, const struct selftest_rule *rules, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct selftest_rule *rule = &rules[i];
+        struct error error = {.code = ERROR_NO_MEMORY, .text = "no memory"};
+        double numbers[3] = {0.0, 0.0, 0.0};
+
+        if ((rule->when == SELFTEST_LOCAL && selftest->is_remote) ||
+            (rule->when == SELFTEST_FULL && !selftest->is_full))
+            continue;
+        if (rule->judge(selftest, numbers, &error))
+            selftest_report_number(selftest, rule->id, rule->what, numbers);
+        else
+            selftest_report_failure(selftest, rule->id, rule->what, &error);
+    }
 }

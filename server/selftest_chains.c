@@ -51,6 +51,22 @@ static const struct chain chains[] = {
      RUN(TABLE, "ddim", 10, "spacing=leading"),
      {1.177681, -0.348003, -1.743765, -2.071809},
      USUAL},
+    {"10.2",
+     {.model = "learned",
+      .sampler = "ddpm",
+      .steps = 10,
+      .options = "spacing=leading",
+      .is_local = true},
+     {-4.566724, -2.432618, -3.915493, -3.536023},
+     USUAL},
+    {"B4",
+     RUN("clipped", "ddim", 10, "spacing=leading"),
+     {0.993497, 0.682883, -0.820359, -0.850629},
+     USUAL},
+    {"B4",
+     RUN(TABLE, "ddim", 10, "spacing=linspace"),
+     {1.864953, 0.304895, -1.473413, -1.808848},
+     USUAL},
     {"B4",
      RUN(TABLE, "ddim", 7, "spacing=trailing"),
      {-0.474258, -1.884300, -1.808115, -2.111294},
@@ -177,19 +193,14 @@ static const struct chain chains[] = {
 
 static void check(struct selftest *selftest, const struct chain *chain)
 {
-    const struct selftest_run *run = &chain->run;
     struct selftest_result result = {.id = chain->id, .count = 4, .tolerance = chain->tolerance};
     float x[4];
     struct error error;
     char what[128];
 
-    (void)snprintf(what, sizeof what, "%s on %s, %zu steps%s%s", run->sampler, run->model,
-                   run->steps, run->options[0] != '\0' ? ", " : "", run->options);
-    if (run->guidance > 0.0F)
-        (void)snprintf(what, sizeof what, "%s on %s, %zu steps, guidance %g", run->sampler,
-                       run->model, run->steps, (double)run->guidance);
+    selftest_describe(&chain->run, what, sizeof what);
     result.what = what;
-    if (!selftest_sample(selftest, run, 2, x, NULL, &error)) {
+    if (!selftest_sample(selftest, &chain->run, 2, x, &error)) {
         selftest_report_failure(selftest, chain->id, what, &error);
         return;
     }
@@ -200,9 +211,42 @@ static void check(struct selftest *selftest, const struct chain *chain)
     selftest_report(selftest, &result);
 }
 
+/* Encoded by ddim_inverse, then decoded: both are requests that begin somewhere. */
+static void check_inversion(struct selftest *selftest)
+{
+    static const float data[2] = {3.2F, 2.9F};
+    float noise[2], again[2];
+    const struct selftest_run encode = {.model = TABLE,
+                                        .sampler = "ddim_inverse",
+                                        .steps = 10,
+                                        .options = "spacing=leading",
+                                        .x_T = data};
+    const struct selftest_run decode = {
+        .model = TABLE, .sampler = "ddim", .steps = 10, .options = "spacing=leading", .x_T = noise};
+    struct selftest_result result = {.id = "10.2",
+                                     .what = "ddim_inverse of (3.2, 2.9), 10 steps, and decoded",
+                                     .count = 4,
+                                     .expected = {1.588706, 1.242430, 3.679699, 3.391702},
+                                     .tolerance = USUAL};
+    struct error error;
+
+    if (!selftest_sample(selftest, &encode, 1, noise, &error) ||
+        !selftest_sample(selftest, &decode, 1, again, &error)) {
+        selftest_report_failure(selftest, result.id, result.what, &error);
+        return;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        result.value[i] = (double)noise[i];
+        result.value[2 + i] = (double)again[i];
+    }
+    selftest_report(selftest, &result);
+}
+
 void selftest_chains(struct selftest *selftest)
 {
     for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++)
-        if (sampler_find(chains[i].run.sampler) != NULL)
+        if (!selftest->is_remote || !chains[i].run.is_local)
             check(selftest, &chains[i]);
+    if (!selftest->is_remote)
+        check_inversion(selftest);
 }

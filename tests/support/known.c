@@ -38,14 +38,14 @@ struct process_config known_config_vp(void)
     return config;
 }
 
-static struct plan *try(const struct known_run *run, const struct process_config *config,
-                        struct process *process, struct error *error)
+struct plan *known_try(const struct known_run *run, const struct process_config *config,
+                       struct process *process, struct error *error)
 {
     struct option_values options = {.given = {false}};
     const struct plan_request request = {.process = process,
                                          .sampler = run->sampler,
-                                         .steps = run->steps,
-                                         .steps_asked = true,
+                                         .steps = run->steps > 0 ? run->steps : 50,
+                                         .steps_asked = run->steps > 0,
                                          .has_picture = run->strength > 0.0,
                                          .strength = run->strength,
                                          .options = &options,
@@ -67,7 +67,7 @@ struct plan *known_plan(const struct known_run *run, const struct process_config
                         struct process *process)
 {
     struct error error;
-    struct plan *plan = try(run, config, process, &error);
+    struct plan *plan = known_try(run, config, process, &error);
 
     if (plan == NULL)
         fail_msg("%s", error.text);
@@ -80,7 +80,7 @@ void known_refusal(const struct known_run *run, const struct process_config *con
     struct process process;
     struct error error = {.code = ERROR_NONE};
 
-    assert_null(try(run, config, &process, &error));
+    assert_null(known_try(run, config, &process, &error));
     assert_int_equal(error.code, ERROR_INVALID);
     assert_string_equal(error.text, text);
     process_finish(&process);

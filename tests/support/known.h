@@ -15,7 +15,7 @@ struct known_option {
 /* How a plan is asked for. */
 struct known_run {
     const char *sampler;
-    size_t steps;
+    size_t steps; /* 0: not said */
     struct known_option options[KNOWN_OPTIONS_MAX];
     size_t option_count;
     double strength; /* of a picture to begin with; 0: there is none */
@@ -36,6 +36,10 @@ void known_answer(const struct row *row, const struct plan *plan, float *output)
 /* One that a test needs: fails the test when it is refused. plan_destroy, then process_finish. */
 struct plan *known_plan(const struct known_run *run, const struct process_config *config,
                         struct process *process);
+
+/* NULL when it is refused; process_finish either way. */
+struct plan *known_try(const struct known_run *run, const struct process_config *config,
+                       struct process *process, struct error *error);
 
 /* The text of the refusal. */
 void known_refusal(const struct known_run *run, const struct process_config *config,
