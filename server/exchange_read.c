@@ -130,6 +130,7 @@ void exchange_forget_reading(struct exchange *exchange)
     (void)uv_cancel((uv_req_t *)&exchange->reading->work);
     exchange->reading->exchange = NULL;
     exchange->reading = NULL;
+    exchange->stage = EXCHANGE_READY;
 }
 
 void exchange_interrupt_readings(struct http *http)

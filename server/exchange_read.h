@@ -13,7 +13,7 @@
  * done. False: refused, with exchange->problem. Called from the library's handler. */
 bool exchange_read(struct exchange *exchange);
 
-/* The exchange, in EXCHANGE_READING, waits for its body no longer. */
+/* The exchange, in EXCHANGE_READING, waits for its body no longer: it is EXCHANGE_READY. */
 void exchange_forget_reading(struct exchange *exchange);
 
 /* The engine has stopped: bodies that are still being read are answered PROBLEM_DRAINING; http_turn

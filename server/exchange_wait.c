@@ -1,6 +1,7 @@
 #include "server/exchange_wait.h"
 
 #include "server/connection.h"
+#include "server/exchange_read.h"
 
 #include <assert.h>
 
@@ -59,6 +60,8 @@ static void on_gone(uv_poll_t *watch, int status, int events)
     exchange->is_gone = true;
     if (exchange->stage == EXCHANGE_WAITING)
         atomic_store(&sample_request(exchange->sample)->cancelled, true);
+    if (exchange->stage == EXCHANGE_READING)
+        exchange_forget_reading(exchange);
     exchange_unwatch(exchange);
     MHD_resume_connection(exchange->mhd);
     http_turn(http);
