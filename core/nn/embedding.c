@@ -17,7 +17,7 @@ void embedding_frequencies(size_t count, double shift, float *f)
 /* Where the sines and cosines of some angles go. */
 static void sines_and_cosines(const float *angles, size_t count, float *sine, float *cosine)
 {
-    double angle[ANGLES], sines[ANGLES], cosines[ANGLES];
+    double angle[ANGLES] = {0}, sines[ANGLES], cosines[ANGLES];
 
     for (size_t k = 0; k < count; k++)
         angle[k] = (double)angles[k];
