@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 import signal
 import socket
@@ -16,7 +17,7 @@ from daemon import Daemon, receive_all, statuses, wait_for
 MODELS = None
 LIMIT = 16 << 20
 SIZE = LIMIT - LIMIT // 160  # 15.9 MiB
-BOUND_MS = 50  # on an idle machine it is less than 10
+BOUND_MS = 50  # on an idle machine it is less than 10; on a busy one the scheduler is measured
 ROUNDS = 5     # the best counts: the machine may have other things to do
 
 
@@ -87,6 +88,10 @@ def probe_while(server, clients):
     return sorted(times)
 
 
+def bound_ms():
+    return BOUND_MS * max(1.0, os.getloadavg()[0] / os.cpu_count())
+
+
 class Loop(unittest.TestCase):
     def measure(self, server, text, status):
         """The 99th percentile of /livez, in ms, while ten clients send the same body."""
@@ -104,10 +109,10 @@ class Loop(unittest.TestCase):
         with Daemon(models=MODELS) as server:
             for name, text, status in KINDS:
                 found = []
-                while len(found) < ROUNDS and (not found or min(found) >= BOUND_MS):
+                while len(found) < ROUNDS and (not found or min(found) >= bound_ms()):
                     found.append(self.measure(server, text, status))
                 print("%s: p99 %.1f ms ... " % (name, min(found)), end="", flush=True)
-                self.assertLess(min(found), BOUND_MS, name)
+                self.assertLess(min(found), bound_ms(), name)
 
     def test_every_kind_of_large_body_is_answered(self):
         with Daemon(models=MODELS) as server:
