@@ -47,6 +47,33 @@ static void add(const char *path)
         fail_msg("%s", error.text);
 }
 
+/* A network that predicts its variance, too. */
+static void make_learned(const char *name)
+{
+    const char *tensors[64];
+    char path[256];
+    size_t count = 0;
+
+    scratch_image(&folders, name);
+    snprintf(path, sizeof path, "%s/unet/config.json", name);
+    scratch_text(&folders, path,
+                 "{\"_class_name\":\"UNet2DModel\",\"sample_size\":8,\"in_channels\":1,"
+                 "\"out_channels\":2,\"block_out_channels\":[4],\"layers_per_block\":1,"
+                 "\"down_block_types\":[\"DownBlock2D\"],\"up_block_types\":[\"UpBlock2D\"],"
+                 "\"mid_block_type\":null,\"norm_num_groups\":2,\"attention_head_dim\":2}");
+    snprintf(path, sizeof path, "%s/scheduler/scheduler_config.json", name);
+    scratch_text(&folders, path,
+                 "{\"_class_name\":\"DDPMScheduler\",\"num_train_timesteps\":100,"
+                 "\"variance_type\":\"learned_range\"}");
+    for (; scratch_image_tensors[count] != NULL; count++)
+        tensors[count] = scratch_image_tensors[count];
+    tensors[count] = NULL;
+    tensors[count - 1] = "conv_out.bias:2";
+    tensors[count - 2] = "conv_out.weight:2,4,3,3";
+    snprintf(path, sizeof path, "%s/unet/diffusion_pytorch_model.safetensors", name);
+    scratch_weights(&folders, path, tensors);
+}
+
 static void open_models(void)
 {
     struct error error;
@@ -54,6 +81,7 @@ static void open_models(void)
     gang_float_mode();
     scratch_init(&folders);
     scratch_image(&folders, "image");
+    make_learned("image-learned");
     scratch_mixture(&folders, "mixture-v");
     scratch_text(&folders, "mixture-v/scheduler/scheduler_config.json",
                  "{\"_class_name\":\"DDPMScheduler\",\"num_train_timesteps\":100,"
@@ -62,6 +90,7 @@ static void open_models(void)
     for (size_t i = 0; i < sizeof(shipped) / sizeof(shipped[0]); i++)
         add(shipped[i]);
     add(scratch_path(&folders, "image"));
+    add(scratch_path(&folders, "image-learned"));
     add(scratch_path(&folders, "mixture-v"));
     assert_true(catalog_set_default(&catalog, "exact-labels", &error));
 }
