@@ -16,6 +16,9 @@ _Static_assert(FLT_EVAL_METHOD == 0, "float arithmetic must be float");
 
 enum { LANES = 16 };
 
+/* A call would pass lanes through memory. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 #if defined(AVX512_BUILD)
 #define ISA(name) name##_avx512
 #include "core/nn/isa_avx512.h"
@@ -32,7 +35,7 @@ enum { LANES = 16 };
 
 /* e^x for x in [-87, 87], where the result is normal: at most 1.28 ulp. Cephes expf's polynomial.
  * Adding 1.5 * 2^23 rounds to an integer, half to even. */
-static inline struct lanes lanes_exponential(struct lanes x)
+ALWAYS_INLINE struct lanes lanes_exponential(struct lanes x)
 {
     struct lanes magic = lanes_set(0x1.8p23f);
     struct lanes k =
@@ -50,7 +53,7 @@ static inline struct lanes lanes_exponential(struct lanes x)
 }
 
 /* x / (1 + e^-x); a NaN stays one. At most 3.1 ulp. */
-static inline struct lanes lanes_silu(struct lanes x)
+ALWAYS_INLINE struct lanes lanes_silu(struct lanes x)
 {
     struct lanes low = lanes_set(-87.0f);
     struct lanes t = lanes_smaller(lanes_larger(x, low), lanes_set(87.0f));

@@ -45,6 +45,14 @@ static inline void lanes_store_some(float *to, struct lanes x, size_t count)
     _mm256_maskstore_ps(to + 8, lanes_mask(count, 8), x.high);
 }
 
+static inline struct lanes lanes_join(struct lanes a, struct lanes b, size_t count)
+{
+    __m256 low = _mm256_castsi256_ps(lanes_mask(count, 0));
+    __m256 high = _mm256_castsi256_ps(lanes_mask(count, 8));
+    return (struct lanes){_mm256_blendv_ps(b.low, a.low, low),
+                          _mm256_blendv_ps(b.high, a.high, high)};
+}
+
 static inline struct lanes lanes_add(struct lanes a, struct lanes b)
 {
     return (struct lanes){_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};

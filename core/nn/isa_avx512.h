@@ -39,6 +39,11 @@ static inline void lanes_store_some(float *to, struct lanes x, size_t count)
     _mm512_mask_storeu_ps(to, lanes_mask(count), x.all);
 }
 
+static inline struct lanes lanes_join(struct lanes a, struct lanes b, size_t count)
+{
+    return (struct lanes){_mm512_mask_blend_ps(lanes_mask(count), b.all, a.all)};
+}
+
 static inline struct lanes lanes_add(struct lanes a, struct lanes b)
 {
     return (struct lanes){_mm512_add_ps(a.all, b.all)};

@@ -1,82 +1,51 @@
-/* Compiled for several CPUs; see the Makefile. Only static functions, so that no code made for one
- * CPU is linked into the other build. Reductions run in 16 lanes whatever the vector width. */
+/* Compiled for several CPUs; see the Makefile. Numbers are taken sixteen at a time, the last ones
+ * of a row with what is missing read as zero and not written. */
 #include "core/nn/pointwise.h"
 
 #include "core/base/math.h"
+#include "core/nn/isa.h"
 
-#include <float.h>
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
+/* --- activations ------------------------------------------------------------------------------ */
 
-_Static_assert(FLT_EVAL_METHOD == 0, "float arithmetic must be float");
-
-#if defined(AVX512_BUILD)
-#define POINTWISE pointwise_avx512
-#elif defined(AVX2_BUILD)
-#define POINTWISE pointwise_avx2
-#elif defined(FMA_BUILD)
-#define POINTWISE pointwise_fma
-#else
-#define POINTWISE pointwise_baseline
-#endif
-
-enum { LANES = 16 };
-
-static inline float larger(float a, float b)
+static inline struct lanes lanes_none(struct lanes x)
 {
-    return a > b ? a : b;
-}
-
-static inline float smaller(float a, float b)
-{
-    return a < b ? a : b;
-}
-
-/* e^x for x in [-87, 87], where the result is normal: at most 1.28 ulp. Cephes expf's polynomial.
- * Adding 1.5 * 2^23 rounds to an integer, half to even. */
-static inline float exponential(float x)
-{
-    float k = (x * 0x1.715476p+0f + 0x1.8p23f) - 0x1.8p23f;
-    float r = fmaf(-k, 0x1.62e4p-1f, x);
-    r = fmaf(-k, 0x1.7f7d1cp-20f, r);
-    float p = 0x1.a0d2cep-13f;
-    p = fmaf(p, r, 0x1.6e879cp-10f);
-    p = fmaf(p, r, 0x1.11121p-7f);
-    p = fmaf(p, r, 0x1.555382p-5f);
-    p = fmaf(p, r, 0x1.555554p-3f);
-    p = fmaf(p, r, 0x1p-1f);
-    float y = fmaf(p * r, r, r + 1.0f);
-    int32_t bits;
-    memcpy(&bits, &y, sizeof bits);
-    bits += (int32_t)k * (1 << 23);
-    memcpy(&y, &bits, sizeof bits);
-    return y;
-}
-
-static inline float silu(float x)
-{
-    float t = smaller(larger(x, -87.0f), 87.0f);
-    return larger(-87.0f, x) / (1.0f + exponential(-t));
+    return x;
 }
 
 /* x tanh(log(1 + e^x)) with n = e^x (e^x + 2); from 20 on it is x in float32. Misra 2019. */
-static inline float mish(float x)
+static inline struct lanes lanes_mish(struct lanes x)
 {
-    float e = exponential(smaller(larger(x, -87.0f), 20.0f));
-    float n = e * (e + 2.0f);
-    return larger(-87.0f, x) * (n / (n + 2.0f));
+    struct lanes low = lanes_set(-87.0f), two = lanes_set(2.0f);
+    struct lanes e = lanes_exponential(lanes_smaller(lanes_larger(x, low), lanes_set(20.0f)));
+    struct lanes n = lanes_multiply(e, lanes_add(e, two));
+    return lanes_multiply(lanes_larger(low, x), lanes_divide(n, lanes_add(n, two)));
 }
+
+/* 0 first: then a NaN stays one. */
+static inline struct lanes lanes_relu(struct lanes x)
+{
+    return lanes_larger(lanes_set(0.0f), x);
+}
+
+#define ACTIVATE_LANES(name)                                                                       \
+    static void activate_##name(const float *in, float *out, size_t count)                         \
+    {                                                                                              \
+        size_t i = 0;                                                                              \
+        for (; i + LANES <= count; i += LANES)                                                     \
+            lanes_store(out + i, lanes_##name(lanes_load(in + i)));                                \
+        if (i < count)                                                                             \
+            lanes_store_some(out + i, lanes_##name(lanes_load_some(in + i, count - i)),            \
+                             count - i);                                                           \
+    }
+ACTIVATE_LANES(none)
+ACTIVATE_LANES(silu)
+ACTIVATE_LANES(mish)
+ACTIVATE_LANES(relu)
+#undef ACTIVATE_LANES
 
 static inline float gelu(float x)
 {
     return (float)(0.5 * (double)x * (1.0 + math_erf((double)x * 0x1.6a09e667f3bcdp-1)));
-}
-
-/* 0 first: then a NaN stays one. */
-static inline float relu(float x)
-{
-    return larger(0.0f, x);
 }
 
 static inline float elu(float x)
@@ -89,22 +58,13 @@ static inline float hyperbolic_tangent(float x)
     return (float)math_tanh((double)x);
 }
 
-static inline float identity(float x)
-{
-    return x;
-}
-
 #define ACTIVATE(name, function)                                                                   \
     static void name(const float *in, float *out, size_t count)                                    \
     {                                                                                              \
         for (size_t i = 0; i < count; i++)                                                         \
             out[i] = function(in[i]);                                                              \
     }
-ACTIVATE(activate_none, identity)
-ACTIVATE(activate_silu, silu)
-ACTIVATE(activate_mish, mish)
 ACTIVATE(activate_gelu, gelu)
-ACTIVATE(activate_relu, relu)
 ACTIVATE(activate_elu, elu)
 ACTIVATE(activate_tanh, hyperbolic_tangent)
 #undef ACTIVATE
@@ -124,58 +84,55 @@ static void activate(enum activation activation, const float *in, float *out, si
 /* --- softmax ----------------------------------------------------------------------------------
  * Element j is in lane j % 16, in ascending order; the lanes are folded 8, 4, 2, 1. */
 
-static float fold_max(float lane[LANES])
+static inline float row_largest(const float *z, size_t length)
 {
-    for (size_t half = LANES / 2; half > 0; half /= 2)
-        for (size_t i = 0; i < half; i++)
-            lane[i] = larger(lane[i], lane[i + half]);
-    return lane[0];
-}
-
-static float fold_sum(float lane[LANES])
-{
-    for (size_t half = LANES / 2; half > 0; half /= 2)
-        for (size_t i = 0; i < half; i++)
-            lane[i] += lane[i + half];
-    return lane[0];
-}
-
-static float row_max(const float *z, size_t length)
-{
-    float lane[LANES];
-    for (size_t i = 0; i < LANES; i++)
-        lane[i] = -FLT_MAX;
+    struct lanes largest = lanes_set(-FLT_MAX);
     size_t j = 0;
     for (; j + LANES <= length; j += LANES)
-        for (size_t i = 0; i < LANES; i++)
-            lane[i] = larger(lane[i], z[j + i]);
-    for (size_t i = 0; j + i < length; i++)
-        lane[i] = larger(lane[i], z[j + i]);
-    return fold_max(lane);
+        largest = lanes_larger(largest, lanes_load(z + j));
+    size_t rest = length - j;
+    if (rest > 0)
+        largest = lanes_join(lanes_larger(largest, lanes_load_some(z + j, rest)), largest, rest);
+    return lanes_largest(largest);
 }
 
-static float row_sum(const float *z, size_t length)
+struct exponentials {
+    struct lanes sum, last; /* the last ones of the row have not been stored */
+};
+
+/* e^(z scale + shift) in place of z; what is not there adds zero. */
+ALWAYS_INLINE struct exponentials row_exponentials(float *z, size_t length, struct lanes scale,
+                                                   struct lanes shift)
 {
-    float lane[LANES] = {0};
+    struct lanes zero = lanes_set(0.0f), low = lanes_set(-87.0f);
+    struct exponentials row = {zero, zero};
     size_t j = 0;
-    for (; j + LANES <= length; j += LANES)
-        for (size_t i = 0; i < LANES; i++)
-            lane[i] += z[j + i];
-    for (size_t i = 0; j + i < length; i++)
-        lane[i] += z[j + i];
-    return fold_sum(lane);
+    for (; j + LANES <= length; j += LANES) {
+        struct lanes x = lanes_fma(lanes_load(z + j), scale, shift);
+        struct lanes e = lanes_exponential(lanes_larger(x, low));
+        lanes_store(z + j, e);
+        row.sum = lanes_add(row.sum, e);
+    }
+    size_t rest = length - j;
+    if (rest > 0) {
+        struct lanes x = lanes_fma(lanes_load_some(z + j, rest), scale, shift);
+        row.last = lanes_exponential(lanes_larger(x, low));
+        row.sum = lanes_add(row.sum, lanes_join(row.last, zero, rest));
+    }
+    return row;
 }
 
 static void softmax(float *rows, size_t count, size_t length, float scale)
 {
-    for (size_t row = 0; row < count; row++) {
-        float *z = rows + row * length;
-        float shift = -(row_max(z, length) * scale);
-        for (size_t j = 0; j < length; j++)
-            z[j] = exponential(larger(fmaf(z[j], scale, shift), -87.0f));
-        float factor = 1.0f / row_sum(z, length);
-        for (size_t j = 0; j < length; j++)
-            z[j] *= factor;
+    for (float *z = rows; z < rows + count * length; z += length) {
+        float shift = -(row_largest(z, length) * scale);
+        struct exponentials row = row_exponentials(z, length, lanes_set(scale), lanes_set(shift));
+        struct lanes factor = lanes_set(1.0f / lanes_sum(row.sum));
+        size_t j = 0;
+        for (; j + LANES <= length; j += LANES)
+            lanes_store(z + j, lanes_multiply(lanes_load(z + j), factor));
+        if (j < length)
+            lanes_store_some(z + j, lanes_multiply(row.last, factor), length - j);
     }
 }
 
@@ -183,7 +140,7 @@ static void softmax(float *rows, size_t count, size_t length, float scale)
  * Sums of one image row are taken in float32 around its first pixel, so that a large mean does
  * not eat the variance; rows, then channels, are added in double, ascending. */
 
-enum { PARTS_MAX = 4, ELEMENTS_PER_PART = 1 << 15 };
+enum { PARTS_MAX = 4, ELEMENTS_PER_PART = 1 << 15, BLOCK = 4 };
 
 static size_t parts_for(size_t elements, size_t limit)
 {
@@ -197,55 +154,106 @@ static size_t statistics_parts(const struct norm_shape *shape)
     return parts_for(shape->height * shape->width * shape->channels, shape->groups);
 }
 
+static size_t rounded_channels(const struct norm_shape *shape)
+{
+    return (shape->channels + LANES - 1) / LANES * LANES;
+}
+
 /* Two doubles a channel. */
 static size_t statistics_scratch_floats(const struct norm_shape *shape)
 {
-    return 2 * shape->channels * (sizeof(double) / sizeof(float));
+    return 2 * rounded_channels(shape) * (sizeof(double) / sizeof(float));
 }
 
-static inline void add_row(const float *x, size_t ld, size_t width, size_t count, double *sums)
+/* Sums of x and of its square, as many of each as there are channels in whole lanes. */
+struct sums {
+    double *x, *square;
+};
+
+static struct sums sums_from(struct sums sums, size_t channel)
 {
-    float a[LANES], s[LANES] = {0}, q[LANES] = {0};
-    for (size_t c = 0; c < count; c++)
-        a[c] = x[c];
-    for (size_t p = 1; p < width; p++)
-        for (size_t c = 0; c < count; c++) {
-            float d = x[p * ld + c] - a[c];
-            s[c] = s[c] + d;
-            q[c] = fmaf(d, d, q[c]);
-        }
+    return (struct sums){sums.x + channel, sums.square + channel};
+}
+
+/* Of one image row around its first pixel: a number a lane. */
+struct row_sums {
+    struct lanes first, sum, square;
+};
+
+ALWAYS_INLINE void add_pixel(struct row_sums *sums, struct lanes x)
+{
+    struct lanes d = lanes_subtract(x, sums->first);
+    sums->sum = lanes_add(sums->sum, d);
+    sums->square = lanes_fma(d, d, sums->square);
+}
+
+ALWAYS_INLINE void add_row(const struct row_sums *row, size_t width, double *x, double *square)
+{
+    float a[LANES], s[LANES], q[LANES];
+    lanes_store(a, row->first);
+    lanes_store(s, row->sum);
+    lanes_store(q, row->square);
     double n = (double)width;
-    for (size_t c = 0; c < count; c++) {
-        double shifted = n * (double)a[c];
-        sums[2 * c] += shifted + (double)s[c];
-        sums[2 * c + 1] += (double)q[c] + (double)a[c] * (2.0 * (double)s[c] + shifted);
+    for (size_t i = 0; i < LANES; i++) {
+        double shifted = n * (double)a[i];
+        x[i] += shifted + (double)s[i];
+        square[i] += (double)q[i] + (double)a[i] * (2.0 * (double)s[i] + shifted);
     }
 }
 
-static void channel_sums(const struct norm_shape *shape, const struct norm_call *call, size_t begin,
-                         size_t end, double *sums)
+/* `count` times LANES channels, whose chains of additions run beside each other. */
+ALWAYS_INLINE void add_block(const float *x, size_t ld, size_t width, size_t count, struct sums to)
 {
-    memset(sums, 0, 2 * (end - begin) * sizeof *sums);
+    struct row_sums sums[BLOCK];
+    struct lanes zero = lanes_set(0.0f);
+    for (size_t i = 0; i < count; i++)
+        sums[i] = (struct row_sums){lanes_load(x + i * LANES), zero, zero};
+    for (size_t p = 1; p < width; p++)
+        for (size_t i = 0; i < count; i++)
+            add_pixel(&sums[i], lanes_load(x + p * ld + i * LANES));
+    for (size_t i = 0; i < count; i++)
+        add_row(&sums[i], width, to.x + i * LANES, to.square + i * LANES);
+}
+
+/* `count` channels, at most LANES. */
+static void add_some(const float *x, size_t ld, size_t width, size_t count, struct sums to)
+{
+    struct lanes zero = lanes_set(0.0f);
+    struct row_sums sums = {lanes_load_some(x, count), zero, zero};
+    for (size_t p = 1; p < width; p++)
+        add_pixel(&sums, lanes_load_some(x + p * ld, count));
+    add_row(&sums, width, to.x, to.square);
+}
+
+static void channel_sums(const struct norm_shape *shape, const struct norm_call *call, size_t begin,
+                         size_t end, struct sums sums)
+{
+    for (size_t c = 0; c < end - begin; c++)
+        sums.x[c] = sums.square[c] = 0;
     for (size_t y = 0; y < shape->height; y++) {
-        const float *row = call->in + y * shape->width * call->in_ld;
-        size_t c = begin;
-        for (; c + LANES <= end; c += LANES)
-            add_row(row + c, call->in_ld, shape->width, LANES, sums + 2 * (c - begin));
-        if (c < end)
-            add_row(row + c, call->in_ld, shape->width, end - c, sums + 2 * (c - begin));
+        const float *row = call->in + y * shape->width * call->in_ld + begin;
+        size_t c = 0, count = end - begin;
+        for (; c + BLOCK * LANES <= count; c += BLOCK * LANES)
+            add_block(row + c, call->in_ld, shape->width, BLOCK, sums_from(sums, c));
+        for (; c + 2 * LANES <= count; c += 2 * LANES)
+            add_block(row + c, call->in_ld, shape->width, 2, sums_from(sums, c));
+        for (; c + LANES <= count; c += LANES)
+            add_block(row + c, call->in_ld, shape->width, 1, sums_from(sums, c));
+        if (c < count)
+            add_some(row + c, call->in_ld, shape->width, count - c, sums_from(sums, c));
     }
 }
 
 /* y = (x - mean) / sqrt(var + epsilon) gamma + beta, then y (1 + s) + b where there is a
  * modulation (Dhariwal & Nichol 2021), as one factor and one term a channel. */
 static void group_scale_shift(const struct norm_shape *shape, const struct norm_call *call,
-                              size_t begin, const double *sums)
+                              size_t begin, struct sums sums)
 {
     size_t count = shape->channels / shape->groups;
     double n = (double)(shape->height * shape->width * count), sum = 0, square = 0;
     for (size_t c = 0; c < count; c++) {
-        sum += sums[2 * c];
-        square += sums[2 * c + 1];
+        sum += sums.x[c];
+        square += sums.square[c];
     }
     double mean = sum / n, variance = square / n - mean * mean;
     double r = 1.0 / sqrt((variance > 0 ? variance : 0) + shape->epsilon);
@@ -267,10 +275,12 @@ static void statistics(const struct norm_shape *shape, const struct norm_call *c
 {
     size_t parts = statistics_parts(shape), count = shape->channels / shape->groups;
     size_t first = shape->groups * part / parts, last = shape->groups * (part + 1) / parts;
-    double *sums = (double *)(void *)scratch;
+    double *x = (double *)(void *)scratch;
+    struct sums sums = {x, x + rounded_channels(shape)};
     channel_sums(shape, call, first * count, last * count, sums);
-    for (size_t group = first; group < last; group++)
-        group_scale_shift(shape, call, group * count, sums + 2 * (group - first) * count);
+    for (size_t group = first; group < last; group++) {
+        group_scale_shift(shape, call, group * count, sums_from(sums, (group - first) * count));
+    }
 }
 
 static size_t apply_parts(const struct norm_shape *shape)
@@ -279,14 +289,28 @@ static size_t apply_parts(const struct norm_shape *shape)
     return parts_for(pixels * shape->channels, pixels);
 }
 
-static inline void apply_pixel(const float *restrict x, float *restrict y,
-                               const float *restrict scale, size_t channels, bool with_silu)
+ALWAYS_INLINE struct lanes normed(struct lanes x, struct lanes scale, struct lanes shift, bool silu)
+{
+    struct lanes y = lanes_fma(x, scale, shift);
+    if (silu)
+        y = lanes_silu(y);
+    return y;
+}
+
+static inline void apply_pixel(const float *x, float *y, const float *scale, size_t channels,
+                               bool silu)
 {
     const float *shift = scale + channels;
-    for (size_t c = 0; c < channels; c++) {
-        float value = fmaf(x[c], scale[c], shift[c]);
-        y[c] = with_silu ? silu(value) : value;
-    }
+    size_t c = 0;
+    for (; c + LANES <= channels; c += LANES)
+        lanes_store(y + c,
+                    normed(lanes_load(x + c), lanes_load(scale + c), lanes_load(shift + c), silu));
+    size_t rest = channels - c;
+    if (rest > 0)
+        lanes_store_some(y + c,
+                         normed(lanes_load_some(x + c, rest), lanes_load_some(scale + c, rest),
+                                lanes_load_some(shift + c, rest), silu),
+                         rest);
 }
 
 static void apply(const struct norm_shape *shape, const struct norm_call *call, size_t part)
@@ -306,7 +330,7 @@ static void apply(const struct norm_shape *shape, const struct norm_call *call, 
     }
 }
 
-const struct pointwise POINTWISE = {
+const struct pointwise ISA(pointwise) = {
     .norm = {.statistics_scratch_floats = statistics_scratch_floats,
              .statistics_parts = statistics_parts,
              .statistics = statistics,

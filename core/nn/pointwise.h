@@ -1,7 +1,8 @@
 /* pointwise.h - what is done to single numbers and along rows: activations, softmax, group norm.
  *
- * Shared by the backends. Compiled twice, for the baseline and with FMA instructions: the same
- * source and the same bits, because every fused operation is written out. Any thread. */
+ * Shared by the backends. Compiled once per instruction set: the same source and the same bits,
+ * because every fused operation is written out and reductions have sixteen lanes, whatever the
+ * width of the CPU's vectors. Any thread. */
 #ifndef POINTWISE_H
 #define POINTWISE_H
 

@@ -1,4 +1,4 @@
-/* Activations, softmax and group norm against double, and both builds against each other. */
+/* Activations, softmax and group norm against double, and all builds against each other. */
 #include "tests/support/test.h"
 
 #include "core/base/gang.h"
@@ -12,11 +12,18 @@
 
 #define COUNT 2000
 
-static const struct pointwise *const BUILDS[] = {&pointwise_baseline, &pointwise_fma};
+/* Those that need most last. */
+static const struct pointwise *const BUILDS[] = {&pointwise_baseline, &pointwise_fma,
+                                                 &pointwise_avx2, &pointwise_avx512};
 
 static size_t build_count(void)
 {
-    return cpu_has_fma() ? 2 : 1;
+    if (!cpu_has_fma())
+        return 1;
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
+               ? 4
+               : 3;
 }
 
 /* --- activations ------------------------------------------------------------------------------ */
@@ -207,6 +214,7 @@ static const struct norm_shape SHAPES[] = {
     {3, 8, 33, 1, 1e-5, ACTIVATION_GELU},
     {16, 16, 96, 8, 1e-5, ACTIVATION_SILU},
     {24, 24, 120, 3, 1e-5, ACTIVATION_RELU}, /* several parts */
+    {2, 3, 245, 7, 1e-5, ACTIVATION_SILU},
 };
 
 /* Where all numbers are one large number, rounding may make the variance negative. */
@@ -254,33 +262,54 @@ static void a_large_mean_does_not_eat_the_variance(void **state)
     norm_finish(&norm);
 }
 
-static void both_builds_give_the_same_bits(void **state)
+static void compare_norms(const struct pointwise *build, const struct norm_shape *shape)
 {
-    (void)state;
-    if (!cpu_has_fma())
-        skip();
-    for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++) {
-        struct norm a = {.shape = SHAPES[i]}, b = {.shape = SHAPES[i]};
-        norm_init(&a, 0.5f);
-        norm_init(&b, 0.5f);
-        norm_run(&pointwise_baseline.norm, &a);
-        norm_run(&pointwise_fma.norm, &b);
-        assert_memory_equal(a.out, b.out, a.pixels * a.call.out_ld * sizeof(float));
-        size_t length = a.pixels * a.shape.channels;
-        pointwise_baseline.softmax(a.in, 1, length, 7.0f);
-        pointwise_fma.softmax(b.in, 1, length, 7.0f);
-        assert_memory_equal(a.in, b.in, length * sizeof(float));
-        norm_finish(&a);
-        norm_finish(&b);
+    struct norm a = {.shape = *shape}, b = {.shape = *shape};
+    norm_init(&a, 0.5f);
+    norm_init(&b, 0.5f);
+    norm_run(&pointwise_baseline.norm, &a);
+    norm_run(&build->norm, &b);
+    assert_memory_equal(a.scale_shift, b.scale_shift, 2 * shape->channels * sizeof(float));
+    assert_memory_equal(a.out, b.out, a.pixels * a.call.out_ld * sizeof(float));
+    norm_finish(&a);
+    norm_finish(&b);
+}
+
+static void compare_softmax(const struct pointwise *build)
+{
+    float x[COUNT], y[COUNT];
+    for (size_t length = 1; length < 100; length++) {
+        numbers_fill(x, COUNT, length);
+        memcpy(y, x, sizeof x);
+        pointwise_baseline.softmax(x, COUNT / length, length, 7.0f);
+        build->softmax(y, COUNT / length, length, 7.0f);
+        assert_memory_equal(x, y, sizeof x);
     }
-    float x[COUNT], y[COUNT], z[COUNT];
+}
+
+static void compare_activations(const struct pointwise *build)
+{
+    float x[COUNT], y[COUNT] = {0}, z[COUNT] = {0};
     numbers_fill(x, COUNT, 9);
     for (size_t i = 0; i < COUNT; i++)
         x[i] *= 100.0f;
-    for (enum activation a = ACTIVATION_NONE; a <= ACTIVATION_TANH; a++) {
-        pointwise_baseline.activate(a, x, y, COUNT);
-        pointwise_fma.activate(a, x, z, COUNT);
-        assert_memory_equal(y, z, sizeof y);
+    for (enum activation a = ACTIVATION_NONE; a <= ACTIVATION_TANH; a++)
+        for (size_t count = COUNT - 17; count <= COUNT; count++) {
+            y[COUNT - 1] = z[COUNT - 1] = 5.0f;
+            pointwise_baseline.activate(a, x, y, count);
+            build->activate(a, x, z, count);
+            assert_memory_equal(y, z, sizeof y);
+        }
+}
+
+static void all_builds_give_the_same_bits(void **state)
+{
+    (void)state;
+    for (size_t b = 1; b < build_count(); b++) {
+        for (size_t i = 0; i < sizeof SHAPES / sizeof *SHAPES; i++)
+            compare_norms(BUILDS[b], &SHAPES[i]);
+        compare_softmax(BUILDS[b]);
+        compare_activations(BUILDS[b]);
     }
 }
 
@@ -301,7 +330,7 @@ int main(void)
         cmocka_unit_test(group_norm_of_equal_numbers_is_a_number),
         cmocka_unit_test(group_norm_is_right_with_and_without_modulation),
         cmocka_unit_test(a_large_mean_does_not_eat_the_variance),
-        cmocka_unit_test(both_builds_give_the_same_bits),
+        cmocka_unit_test(all_builds_give_the_same_bits),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
