@@ -140,7 +140,7 @@ static void softmax(float *rows, size_t count, size_t length, float scale)
  * Sums of one image row are taken in float32 around its first pixel, so that a large mean does
  * not eat the variance; rows, then channels, are added in double, ascending. */
 
-enum { PARTS_MAX = 4, ELEMENTS_PER_PART = 1 << 15, BLOCK = 4 };
+enum { PARTS_MAX = 4, ELEMENTS_PER_PART = 1 << 15, WIDE = 4 * LANES, NARROW = 2 * LANES };
 
 static size_t parts_for(size_t elements, size_t limit)
 {
@@ -204,7 +204,7 @@ ALWAYS_INLINE void add_row(const struct row_sums *row, size_t width, double *x, 
 /* `count` times LANES channels, whose chains of additions run beside each other. */
 ALWAYS_INLINE void add_block(const float *x, size_t ld, size_t width, size_t count, struct sums to)
 {
-    struct row_sums sums[BLOCK];
+    struct row_sums sums[WIDE / LANES];
     struct lanes zero = lanes_set(0.0f);
     for (size_t i = 0; i < count; i++)
         sums[i] = (struct row_sums){lanes_load(x + i * LANES), zero, zero};
@@ -233,10 +233,10 @@ static void channel_sums(const struct norm_shape *shape, const struct norm_call 
     for (size_t y = 0; y < shape->height; y++) {
         const float *row = call->in + y * shape->width * call->in_ld + begin;
         size_t c = 0, count = end - begin;
-        for (; c + BLOCK * LANES <= count; c += BLOCK * LANES)
-            add_block(row + c, call->in_ld, shape->width, BLOCK, sums_from(sums, c));
-        for (; c + 2 * LANES <= count; c += 2 * LANES)
-            add_block(row + c, call->in_ld, shape->width, 2, sums_from(sums, c));
+        for (; c + WIDE <= count; c += WIDE)
+            add_block(row + c, call->in_ld, shape->width, WIDE / LANES, sums_from(sums, c));
+        for (; c + NARROW <= count; c += NARROW)
+            add_block(row + c, call->in_ld, shape->width, NARROW / LANES, sums_from(sums, c));
         for (; c + LANES <= count; c += LANES)
             add_block(row + c, call->in_ld, shape->width, 1, sums_from(sums, c));
         if (c < count)
