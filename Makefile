@@ -31,7 +31,7 @@ LDLIBS := -lmicrohttpd -luv -lcjson -lopenblas -lnettle -lpng -lz -lm
 
 # Compiled more than once, for the baseline and for CPUs that can do more: one source, the same bits.
 NATIVE        := $(wildcard core/nn/native_*.c) core/nn/panel_product.c core/nn/pointwise.c
-ALSO_fma      := core/nn/gemm_portable.c core/base/rng_normal.c core/base/math_sin_cos.c
+ALSO_fma      := core/base/rng_normal.c core/base/math_sin_cos.c
 FLAGS_fma     := -mavx2 -mfma -DFMA_BUILD
 FLAGS_avx2    := -mavx2 -mfma -DAVX2_BUILD
 FLAGS_avx512  := -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512 -DAVX512_BUILD

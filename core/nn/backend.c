@@ -1,16 +1,15 @@
 #include "core/nn/backend.h"
 
+#include "core/nn/kernels_native.h"
 #include "core/nn/kernels_openblas.h"
-#include "core/nn/kernels_portable.h"
 
 #include <string.h>
 
 /* The fastest first; of one name, the one with the most demands first. */
 static const struct backend *const BACKENDS[] = {
-    &backend_openblas_fma,
-    &backend_openblas_baseline,
-    &backend_portable_fma,
-    &backend_portable_baseline,
+    &backend_avx512,       &backend_avx2,
+    &backend_openblas_fma, &backend_openblas_baseline,
+    &backend_portable_fma, &backend_portable_baseline,
 };
 
 enum { BACKEND_COUNT = sizeof BACKENDS / sizeof BACKENDS[0] };
@@ -24,6 +23,17 @@ bool cpu_has_fma(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return false;
+#endif
+}
+
+bool cpu_has_avx512(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    return cpu_has_fma() && __builtin_cpu_supports("avx512f") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
 #else
     return false;
 #endif

@@ -6,7 +6,7 @@
 
 #include "core/model/folder_open.h"
 #include "core/model/unet2d.h"
-#include "core/nn/kernels_portable.h"
+#include "core/nn/kernels_native.h"
 #include "tests/golden/golden_tensor.h"
 #include "tests/golden/golden_weights.h"
 

@@ -7,7 +7,7 @@
 #include "core/model/model.h"
 #include "core/model/unet2d.h"
 #include "core/nn/embedding.h"
-#include "core/nn/kernels_portable.h"
+#include "core/nn/kernels_native.h"
 #include "tests/support/allocations.h"
 #include "tests/support/folder.h"
 #include "tests/support/kernel_list.h"
