@@ -100,7 +100,13 @@ static void fill(float *out, size_t count, uint64_t seed)
 /* The same network for every backend, however it packs its matrices. */
 static void fill_weights(const struct tensor_list *list, float *packed)
 {
-    fill(packed, list->floats, 7);
+    for (size_t i = 0; i < list->tensor_count; i++) {
+        const struct expected_tensor *tensor = &list->tensors[i];
+        size_t count = tensor->matrix == SIZE_MAX;
+        for (size_t k = 0; k < tensor->shape.rank; k++)
+            count *= tensor->shape.size[k];
+        fill(packed + tensor->place * (count > 0), count, 1000 + i);
+    }
     for (size_t i = 0; i < list->matrix_count; i++) {
         const struct packed_matrix *matrix = &list->matrices[i];
         float *stored = malloc(matrix->floats * sizeof *stored);
