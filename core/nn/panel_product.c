@@ -90,8 +90,9 @@ INLINE void multiply(struct tile tile, const size_t rows, const size_t vectors, 
     X(2, 4)                                                                                        \
     X(3, 4)                                                                                        \
     X(4, 4)                                                                                        \
-    X(5, 4) X(6, 4) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(7, 1)      \
-        X(8, 1) X(9, 1) X(10, 1) X(11, 1)
+    X(5, 4)                                                                                        \
+    X(6, 4) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(7, 1) X(8, 1)      \
+        X(9, 1) X(10, 1) X(11, 1)
 #else
 #define TILES SMALL_TILES
 #endif
