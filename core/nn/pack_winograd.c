@@ -1,8 +1,10 @@
 /* U = G g G^T of every pair of channels, in double, left to right, rounded once: element (i, j) is
- * tap i * n + j, a matrix [in][out] in panels. Lavin & Gray, arXiv:1509.09308.
+ * tap i * n + j. Lavin & Gray, arXiv:1509.09308.
  *
  * Done for one input channel and a panel of output channels at a time, so that the loops run along
  * channels. */
+#include "core/nn/pack_winograd.h"
+
 #include "core/nn/native.h"
 #include "core/nn/panel.h"
 
@@ -79,17 +81,28 @@ static size_t floats(const struct packing *packing, const struct conv_shape *sha
     return packing->size * packing->size * panel_floats(shape->out_channels, shape->in_channels);
 }
 
+/* Output channels [first, first + columns). */
+static void prepare_group(const struct packing *packing, const struct conv_shape *shape,
+                          const float *weights, size_t first, float *packed)
+{
+    size_t in = shape->in_channels, rest = shape->out_channels - first;
+    size_t columns = rest < WINOGRAD_COLUMNS ? rest : WINOGRAD_COLUMNS;
+    struct kernels_3x3 kernels;
+    for (size_t column = 0; column < columns; column += PANEL_COLUMNS)
+        for (size_t k = 0; k < in; k++) {
+            gather(shape, weights, k, first + column, &kernels);
+            transform(packing, &kernels, packed + panel_place(columns, in, k, column),
+                      panel_floats(columns, in));
+        }
+}
+
 static void prepare(const struct packing *packing, const struct conv_shape *shape,
                     const float *weights, float *packed)
 {
-    size_t in = shape->in_channels, out = shape->out_channels;
-    struct kernels_3x3 kernels;
-    for (size_t column = 0; column < out; column += PANEL_COLUMNS)
-        for (size_t k = 0; k < in; k++) {
-            gather(shape, weights, k, column, &kernels);
-            transform(packing, &kernels, packed + panel_place(out, in, k, column),
-                      panel_floats(out, in));
-        }
+    size_t taps = packing->size * packing->size;
+    for (size_t first = 0; first < shape->out_channels; first += WINOGRAD_COLUMNS)
+        prepare_group(packing, shape, weights, first,
+                      packed + winograd_group_offset(first, shape->in_channels, taps));
 }
 
 static const struct packing WINOGRAD4 = {G4, 6}, WINOGRAD2 = {G2, 4};

@@ -8,8 +8,9 @@
  *   for each block of whole tile rows, which may span samples:
  *     for each 16 channels: pixels, normed and activated, transformed along x -> a ring of INPUTS
  *                           image rows, transformed along y -> V[tap][tile][channel]
- *     for each tap:         M[tap] = V[tap] U[tap]
- *     for each tile:        transform along y, then x, + bias, + residual, / divisor -> out
+ *     for each group of output channels (pack_winograd.h):
+ *       for each tap:       M[tap] = V[tap] U[tap]
+ *       for each tile:      transform along y, then x, + bias, + residual, / divisor -> out
  *
  * Both strides from tap to tap are an odd number of cache lines, as taps of one tile would else
  * share one set of the cache. V, M and the rings of all channels are to fit into L2. */
@@ -18,17 +19,21 @@
 
 #include "core/nn/isa.h"
 #include "core/nn/native.h"
+#include "core/nn/pack_winograd.h"
 #include "core/nn/panel.h"
 
 #include <stdbool.h>
 
 enum {
     TAPS = INPUTS * INPUTS,
-    BLOCK_FLOATS = 3 << 17, /* of V and M together, unless one tile row is more */
+    BLOCK_FLOATS = 1 << 17, /* of V and M together: half of L2, unless the least tiles are more */
+    BLOCK_TILES_MIN = 16,
     BLOCK_TILES_MAX = 96,
-    WORK_PER_PART = 1 << 18, /* multiply-adds, at least */
-    PARTS_MAX = 4,
     FEW_TILES = 32, /* up to so many, parts are of channels where there are enough */
+    CHANNEL_PARTS_MAX = 2,
+    ROW_PARTS_MAX = 4,
+    TILES_PER_PART = 8,
+    WORK_PER_PART = 1 << 19, /* multiply-adds, about */
 };
 
 #define INLINE static inline __attribute__((always_inline))
@@ -66,11 +71,19 @@ static size_t tap_stride(size_t tiles, size_t ld)
     return divided_up(tiles * ld, 1024) * 1024 + 48;
 }
 
+/* Channels of M. */
+static size_t group_ld(const struct conv_shape *shape)
+{
+    return whole_lanes(smaller_of(shape->out_channels, WINOGRAD_COLUMNS));
+}
+
 /* Tile rows of a block, at most. */
 static size_t block_rows(const struct conv_shape *shape)
 {
-    size_t floats = TAPS * (whole_lanes(shape->in_channels) + whole_lanes(shape->out_channels));
+    size_t floats = TAPS * (whole_lanes(shape->in_channels) + group_ld(shape));
     size_t tiles = smaller_of(BLOCK_FLOATS / floats, BLOCK_TILES_MAX);
+    if (tiles < BLOCK_TILES_MIN)
+        tiles = BLOCK_TILES_MIN;
     size_t rows = tiles / tile_columns(shape);
     return rows > 0 ? rows : 1;
 }
@@ -82,31 +95,34 @@ static size_t ring_row_floats(const struct conv_shape *shape)
 
 static size_t scratch_floats(const struct conv_shape *shape)
 {
-    size_t in = whole_lanes(shape->in_channels), out = whole_lanes(shape->out_channels);
+    size_t in = whole_lanes(shape->in_channels), out = group_ld(shape);
     size_t tiles = block_rows(shape) * tile_columns(shape);
     return TAPS * (tap_stride(tiles, in) + tap_stride(tiles, out)) +
            in / LANES * INPUTS * ring_row_floats(shape) + shape->in_width * LANES;
 }
 
-/* A part of a small map is some panels of channels, for which the input is transformed again; of a
+/* A part of a small map is some groups of channels, for which the input is transformed again; of a
  * large one some tile rows. */
 static bool cut_by_channels(const struct conv_shape *shape)
 {
     return tile_rows(shape) * tile_columns(shape) <= FEW_TILES &&
-           shape->out_channels >= 4 * PANEL_COLUMNS;
+           shape->out_channels > WINOGRAD_COLUMNS;
 }
 
 static size_t pieces(const struct conv_shape *shape)
 {
-    return cut_by_channels(shape) ? divided_up(shape->out_channels, PANEL_COLUMNS)
+    return cut_by_channels(shape) ? divided_up(shape->out_channels, WINOGRAD_COLUMNS)
                                   : tile_rows(shape);
 }
 
 static size_t parts_of(const struct conv_shape *shape)
 {
-    size_t products = TAPS * tile_rows(shape) * tile_columns(shape);
-    size_t parts = products * shape->in_channels * shape->out_channels / WORK_PER_PART;
-    return smaller_of(parts < 1 ? 1 : parts, smaller_of(pieces(shape), PARTS_MAX));
+    size_t tiles = tile_rows(shape) * tile_columns(shape);
+    size_t work = TAPS * tiles * shape->in_channels * shape->out_channels;
+    size_t most = cut_by_channels(shape) ? CHANNEL_PARTS_MAX
+                                         : smaller_of(tiles / TILES_PER_PART, ROW_PARTS_MAX);
+    size_t parts = smaller_of(smaller_of(divided_up(work, WORK_PER_PART), most), pieces(shape));
+    return parts > 0 ? parts : 1;
 }
 
 /* --- a call -------------------------------------------------------------------------------------
@@ -118,7 +134,7 @@ struct job {
     const struct layer_call *call;
     size_t columns;                              /* tiles in a tile row */
     size_t row_begin, rows;                      /* tile rows of each sample */
-    size_t channel_begin, channels;              /* of the output */
+    size_t channel_begin, channel_end;           /* of the output */
     size_t in_ld, out_ld, in_stride, out_stride; /* of V and M */
     float *v, *m, *rings, *line;
 };
@@ -134,10 +150,10 @@ static void set_range(struct job *job, struct parts parts)
     size_t count = pieces(shape), all = parts_of(shape);
     size_t begin = count * parts.begin / all, end = count * parts.end / all;
     job->rows = tile_rows(shape);
-    job->channels = shape->out_channels;
+    job->channel_end = shape->out_channels;
     if (cut_by_channels(shape)) {
-        job->channel_begin = begin * PANEL_COLUMNS;
-        job->channels = smaller_of(end * PANEL_COLUMNS, job->channels) - job->channel_begin;
+        job->channel_begin = begin * WINOGRAD_COLUMNS;
+        job->channel_end = smaller_of(end * WINOGRAD_COLUMNS, shape->out_channels);
     } else {
         job->row_begin = begin;
         job->rows = end - begin;
@@ -149,7 +165,7 @@ static void set_scratch(struct job *job, size_t block, float *scratch)
     const struct conv_shape *shape = job->shape;
     size_t tiles = block * job->columns;
     job->in_ld = whole_lanes(shape->in_channels);
-    job->out_ld = whole_lanes(job->channels);
+    job->out_ld = group_ld(shape);
     job->in_stride = tap_stride(tiles, job->in_ld);
     job->out_stride = tap_stride(tiles, job->out_ld);
     job->v = scratch;
@@ -323,19 +339,22 @@ static void transform_slice(const struct job *job, struct block block, size_t ch
 /* --- products -----------------------------------------------------------------------------------
  */
 
-static void multiply(const struct job *job, size_t tiles)
+/* Output channels [first, first + count). */
+struct group {
+    size_t first, count;
+};
+
+static void multiply(const struct job *job, struct group group, size_t tiles)
 {
-    const struct conv_shape *shape = job->shape;
-    size_t tap_floats = panel_floats(shape->out_channels, shape->in_channels);
+    size_t depth = job->shape->in_channels, tap_floats = panel_floats(group.count, depth);
+    const float *weights = job->call->weights + winograd_group_offset(group.first, depth, TAPS);
     for (size_t tap = 0; tap < TAPS; tap++) {
         struct panel_product product = {
             .rows = tiles,
-            .columns = job->channels,
-            .depth = shape->in_channels,
-            .first_column = job->channel_begin,
-            .all_columns = shape->out_channels,
+            .columns = group.count,
+            .depth = depth,
             .a = job->v + tap * job->in_stride,
-            .panels = job->call->weights + tap * tap_floats,
+            .panels = weights + tap * tap_floats,
             .c = job->m + tap * job->out_stride,
             .a_ld = job->in_ld,
             .c_ld = job->out_ld,
@@ -347,8 +366,9 @@ static void multiply(const struct job *job, size_t tiles)
 /* --- from M to the output ------------------------------------------------------------------------
  */
 
-/* Where a tile goes; pointers are to its first pixel and the first channel of the call. */
+/* Where a tile goes; pointers are to its first pixel and the first channel of the group. */
 struct tile {
+    size_t channels;
     size_t rows, columns; /* within the map */
     size_t ahead;         /* pixels from here to the next tile */
     const float *m, *bias, *residual;
@@ -413,12 +433,13 @@ INLINE void finish_tile(const struct job *job, const struct tile *tile, const bo
                         const bool residual, const bool divided)
 {
     size_t channel = 0;
-    for (; channel + LANES <= job->channels; channel += LANES)
+    for (; channel + LANES <= tile->channels; channel += LANES)
         finish_channels(job, tile, (struct finish){LANES, whole, residual, divided}, channel);
-    if (channel < job->channels)
+    if (channel < tile->channels)
         finish_channels(
             job, tile,
-            (struct finish){job->channels - channel, false, tile->residual != NULL, true}, channel);
+            (struct finish){tile->channels - channel, false, tile->residual != NULL, true},
+            channel);
 }
 
 static void finish_any_tile(const struct job *job, const struct tile *tile)
@@ -432,14 +453,16 @@ static void finish_any_tile(const struct job *job, const struct tile *tile)
         finish_tile(job, tile, true, false, false);
 }
 
-static void finish_row(const struct job *job, size_t sample, size_t row, const float *m)
+static void finish_row(const struct job *job, struct group group, size_t sample, size_t row,
+                       const float *m)
 {
     const struct conv_shape *shape = job->shape;
     const struct layer_call *call = job->call;
-    size_t y = row * OUTPUTS, offset = sample * call->stride + job->channel_begin;
-    struct tile tile = {.rows = smaller_of(shape->out_height - y, OUTPUTS), .m = m};
+    size_t y = row * OUTPUTS, offset = sample * call->stride + group.first;
+    struct tile tile = {
+        .channels = group.count, .rows = smaller_of(shape->out_height - y, OUTPUTS), .m = m};
     if (call->bias != NULL)
-        tile.bias = call->bias + sample * call->bias_stride + job->channel_begin;
+        tile.bias = call->bias + sample * call->bias_stride + group.first;
     for (size_t t = 0; t < job->columns; t++) {
         size_t x = t * OUTPUTS, pixel = y * shape->out_width + x;
         tile.columns = smaller_of(shape->out_width - x, OUTPUTS);
@@ -452,11 +475,23 @@ static void finish_row(const struct job *job, size_t sample, size_t row, const f
     }
 }
 
-static void finish_block(const struct job *job, struct block block)
+static void finish_block(const struct job *job, struct group group, struct block block)
 {
     for (size_t g = block.begin; g < block.end; g++)
-        finish_row(job, g / job->rows, job->row_begin + g % job->rows,
+        finish_row(job, group, g / job->rows, job->row_begin + g % job->rows,
                    job->m + (g - block.begin) * job->columns * job->out_ld);
+}
+
+static void run_block(const struct job *job, struct block block)
+{
+    for (size_t channel = 0; channel < job->shape->in_channels; channel += LANES)
+        transform_slice(job, block, channel);
+    struct group group = {.first = job->channel_begin};
+    for (; group.first < job->channel_end; group.first += group.count) {
+        group.count = smaller_of(job->channel_end - group.first, WINOGRAD_COLUMNS);
+        multiply(job, group, (block.end - block.begin) * job->columns);
+        finish_block(job, group, block);
+    }
 }
 
 static void run(const struct kernels *kernels, const struct conv_shape *shape,
@@ -467,13 +502,8 @@ static void run(const struct kernels *kernels, const struct conv_shape *shape,
     set_range(&job, parts);
     size_t all = call->samples * job.rows, blocks = divided_up(all, block_rows(shape));
     set_scratch(&job, divided_up(all, blocks), scratch);
-    for (size_t i = 0; i < blocks; i++) {
-        struct block block = {all * i / blocks, all * (i + 1) / blocks};
-        for (size_t channel = 0; channel < shape->in_channels; channel += LANES)
-            transform_slice(&job, block, channel);
-        multiply(&job, (block.end - block.begin) * job.columns);
-        finish_block(&job, block);
-    }
+    for (size_t i = 0; i < blocks; i++)
+        run_block(&job, (struct block){all * i / blocks, all * (i + 1) / blocks});
 }
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/base/gang.h"
 #include "core/base/math.h"
 #include "core/nn/native.h"
+#include "core/nn/pack_winograd.h"
 #include "core/nn/panel.h"
 #include "tests/support/numbers.h"
 
@@ -475,30 +476,37 @@ static void the_matrices_make_an_exact_convolution(void **state)
     }
 }
 
-/* Each weight is G g G^T, rounded once: exact sums of products in long double differ from it by
- * half a unit and what double loses. */
+/* U of tap between two channels, rounded once: by exact sums of products in long double. */
+static long double exact_weight(const struct exact *e, size_t tap, const float *g)
+{
+    size_t n = e->outputs + 2;
+    long double sum = 0;
+    for (size_t i = 0; i < 9; i++)
+        sum += (long double)(e->g[tap / n][i / 3] * e->g[tap % n][i % 3]) * (long double)g[i];
+    return sum / (long double)(e->g_scale * e->g_scale);
+}
+
+/* To half a unit and what sums in double lose; zeros fill the panels. */
 static void packed_weights_are_the_exact_products_rounded(void **state)
 {
     (void)state;
+    enum { IN = 17, OUT = WINOGRAD_COLUMNS + 35 };
     for (int form = 0; form < 2; form++) {
         const struct exact *e = &EXACT[form];
-        struct layer layer = layer_of(4, 17, 35, 1);
+        struct layer layer = layer_of(4, IN, OUT, 1);
         float *packed = packed_weights(&BUILDS[0], BUILDS[0].winograd[form], &layer);
-        size_t n = e->outputs + 2;
-        for (size_t tap = 0; tap < n * n; tap++)
-            for (size_t c = 0; c < 17 * panel_width(35); c++) {
-                size_t k = c / panel_width(35), o = c % panel_width(35);
-                const float *g = layer.weights + (o * 17 + k) * 9;
-                long double sum = 0;
-                for (size_t i = 0; o < 35 && i < 9; i++)
-                    sum += (long double)(e->g[tap / n][i / 3] * e->g[tap % n][i % 3]) *
-                           (long double)g[i];
-                long double want = sum / (long double)(e->g_scale * e->g_scale);
-                long double error =
-                    want -
-                    (long double)packed[tap * panel_floats(35, 17) + panel_place(35, 17, k, o)];
-                assert_true(fabsl(error) <= 0x1p-24L * fabsl(want) + 1e-15L);
-            }
+        size_t taps = (e->outputs + 2) * (e->outputs + 2);
+        for (size_t i = 0; i < taps * IN * panel_width(OUT); i++) {
+            size_t tap = i % taps, k = i / taps % IN, out = i / taps / IN;
+            size_t column = out % WINOGRAD_COLUMNS, first = out - column;
+            size_t columns = first == 0 ? WINOGRAD_COLUMNS : OUT - WINOGRAD_COLUMNS;
+            const float *found = packed + winograd_group_offset(first, IN, taps) +
+                                 tap * panel_floats(columns, IN) +
+                                 panel_place(columns, IN, k, column);
+            const float *g = layer.weights + (out * IN + k) * 9;
+            long double want = out < OUT ? exact_weight(e, tap, g) : 0;
+            assert_true(fabsl(want - (long double)*found) <= 0x1p-24L * fabsl(want) + 1e-15L);
+        }
         free(packed);
         layer_finish(&layer);
     }
