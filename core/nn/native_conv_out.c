@@ -6,14 +6,14 @@
  * is P_0 + P_1 + ... + P_8, added in this order, each at its tap's pixel. Outside the map lie
  * pixels of zeros, whose products are +0. Then bias, residual and divisor as everywhere.
  *
- * scratch: normed pixels of one product | P, rows of the map that a block of output rows needs |
- * a row of zeros */
+ * scratch: a row of normed pixels | a row of zeros | P, rows of the map that a block of output rows
+ * needs, each with a pixel of zeros before it and one behind */
 #include "core/nn/cut.h"
 #include "core/nn/native.h"
 #include "core/nn/panel.h"
 #include "core/nn/pixels.h"
 
-enum { SIDE = 3, TAPS = SIDE * SIDE, PIXELS_AT_ONCE = 33, PRODUCT_FLOATS = 1 << 17 };
+enum { SIDE = 3, TAPS = SIDE * SIDE, PRODUCT_FLOATS = 1 << 17 };
 
 static size_t whole_lanes(size_t count)
 {
@@ -23,7 +23,12 @@ static size_t whole_lanes(size_t count)
 /* Of P: a vector may be read at any tap. */
 static size_t product_ld(const struct conv_shape *shape)
 {
-    return whole_lanes(TAPS * shape->out_channels + LANES);
+    return whole_lanes((TAPS - 1) * shape->out_channels + LANES);
+}
+
+static size_t row_floats(const struct conv_shape *shape)
+{
+    return (shape->in_width + 2) * product_ld(shape);
 }
 
 static size_t shift_of(const struct conv_shape *shape)
@@ -34,7 +39,7 @@ static size_t shift_of(const struct conv_shape *shape)
 /* How many rows of output are made from one P, which should rest in the second cache. */
 static size_t rows_at_once(const struct conv_shape *shape)
 {
-    size_t limit = (PRODUCT_FLOATS / (shape->in_width * product_ld(shape))) << shift_of(shape);
+    size_t limit = (PRODUCT_FLOATS / row_floats(shape)) << shift_of(shape);
     limit = limit > 2 * SIDE ? limit - SIDE : SIDE;
     return limit < shape->out_height ? limit : shape->out_height;
 }
@@ -47,20 +52,15 @@ static size_t product_rows(const struct conv_shape *shape)
 
 static size_t normed_floats(const struct conv_shape *shape)
 {
-    return PIXELS_AT_ONCE * whole_lanes(shape->in_channels);
-}
-
-static size_t products_floats(const struct conv_shape *shape)
-{
-    return product_rows(shape) * shape->in_width * product_ld(shape);
+    return shape->in_width * whole_lanes(shape->in_channels);
 }
 
 static size_t scratch_floats(const struct conv_shape *shape)
 {
-    return normed_floats(shape) + products_floats(shape) + product_ld(shape);
+    return normed_floats(shape) + (1 + product_rows(shape)) * row_floats(shape);
 }
 
-/* Rows of the map: [begin, end). */
+/* Rows of a map: [begin, end). */
 struct span {
     size_t begin, end;
 };
@@ -68,7 +68,7 @@ struct span {
 struct layer {
     const struct kernels *kernels;
     const struct conv_shape *shape;
-    float *normed, *products, *zeros;
+    float *normed, *zeros, *products;
 };
 
 /* The rows of the input that output rows reach. */
@@ -80,84 +80,65 @@ static struct span rows_reached(const struct conv_shape *shape, struct span out)
     return (struct span){begin, end < shape->in_height ? end : shape->in_height};
 }
 
-static void multiply_pixels(const struct layer *layer, const struct layer_call *call, size_t pixel,
-                            size_t count, float *to)
+static void multiply_row(const struct layer *layer, const struct layer_call *call, size_t row,
+                         float *to)
 {
-    size_t channels = layer->shape->in_channels;
-    struct panel_product product = {.rows = count,
+    size_t channels = layer->shape->in_channels, width = layer->shape->in_width;
+    size_t ld = product_ld(layer->shape);
+    struct panel_product product = {.rows = width,
                                     .columns = TAPS * layer->shape->out_channels,
                                     .depth = channels,
-                                    .a = call->in + pixel * call->in_ld,
+                                    .a = call->in + row * width * call->in_ld,
                                     .a_ld = call->in_ld,
                                     .panels = call->weights,
-                                    .c = to,
-                                    .c_ld = product_ld(layer->shape)};
+                                    .c = to + ld,
+                                    .c_ld = ld};
     if (call->scale_shift != NULL) {
-        size_t ld = whole_lanes(channels);
-        for (size_t i = 0; i < count; i++)
-            pixels_norm(layer->kernels, call, channels, product.a + i * call->in_ld,
-                        layer->normed + i * ld);
+        for (size_t x = 0; x < width; x++)
+            pixels_norm(layer->kernels, call, channels, product.a + x * call->in_ld,
+                        layer->normed + x * whole_lanes(channels));
         product.a = layer->normed;
-        product.a_ld = ld;
+        product.a_ld = whole_lanes(channels);
     }
+    pixels_zero(to, ld);
     ISA(panel_product)(&product);
+    pixels_zero(to + (1 + width) * ld, ld);
 }
 
-static void multiply_rows(const struct layer *layer, const struct layer_call *call, struct span in)
-{
-    size_t first = in.begin * layer->shape->in_width, end = in.end * layer->shape->in_width;
-    size_t ld = product_ld(layer->shape);
-    for (size_t pixel = first; pixel < end; pixel += PIXELS_AT_ONCE) {
-        size_t count = end - pixel < PIXELS_AT_ONCE ? end - pixel : PIXELS_AT_ONCE;
-        multiply_pixels(layer, call, pixel, count, layer->products + (pixel - first) * ld);
-    }
-}
-
-/* For each of the three rows of a window the products of its first pixel, or NULL. */
+/* The products that the three rows of windows of output row y begin with. */
 static void tap_rows(const struct layer *layer, struct span in, size_t y, const float *rows[SIDE])
 {
     const struct conv_shape *shape = layer->shape;
-    size_t shift = shift_of(shape), row_floats = shape->in_width * product_ld(shape);
+    size_t shift = shift_of(shape);
     for (size_t i = 0; i < SIDE; i++) {
         size_t below = y + i; /* y + i - pad, where that is on the map */
         bool there = below >= shape->pad && below - shape->pad < shape->in_height << shift;
-        size_t row = there ? (below - shape->pad) >> shift : 0;
-        rows[i] = there ? layer->products + (row - in.begin) * row_floats : NULL;
-    }
-}
-
-static inline struct lanes sum_taps(const struct layer *layer, const float *const rows[SIDE],
-                                    size_t x)
-{
-    const struct conv_shape *shape = layer->shape;
-    size_t shift = shift_of(shape), ld = product_ld(shape);
-    struct lanes sum = lanes_set(0.0f);
-    for (size_t tap = 0; tap < TAPS; tap++) {
-        size_t right = x + tap % SIDE;
-        bool there = rows[tap / SIDE] != NULL && right >= shape->pad &&
-                     right - shape->pad < shape->in_width << shift;
-        const float *from = layer->zeros;
+        rows[i] = layer->zeros;
         if (there)
-            from = rows[tap / SIDE] + ((right - shape->pad) >> shift) * ld;
-        struct lanes product = lanes_load(from + tap * shape->out_channels);
-        sum = tap == 0 ? product : lanes_add(sum, product);
+            rows[i] =
+                layer->products + (((below - shape->pad) >> shift) - in.begin) * row_floats(shape);
     }
-    return sum;
 }
 
 static void sum_row(const struct layer *layer, const struct layer_call *call, struct span in,
                     size_t y)
 {
-    size_t width = layer->shape->out_width;
+    const struct conv_shape *shape = layer->shape;
+    size_t shift = shift_of(shape), ld = product_ld(shape), channels = shape->out_channels;
     const float *rows[SIDE];
     tap_rows(layer, in, y, rows);
-    for (size_t x = 0; x < width; x++) {
-        float sum[LANES];
-        size_t pixel = y * width + x;
-        lanes_store(sum, sum_taps(layer, rows, x));
-        pixels_finish(sum, call->bias,
-                      call->residual ? call->residual + pixel * call->residual_ld : NULL,
-                      call->divisor, call->out + pixel * call->out_ld, layer->shape->out_channels);
+    for (size_t x = 0; x < shape->out_width; x++) {
+        struct lanes sum = lanes_set(0.0f);
+        size_t left = x + ((size_t)1 << shift) - shape->pad, pixel = y * shape->out_width + x;
+#pragma GCC unroll 9
+        for (size_t tap = 0; tap < TAPS; tap++) {
+            const float *from = rows[tap / SIDE] + ((left + tap % SIDE) >> shift) * ld;
+            struct lanes product = lanes_load(from + tap * channels);
+            sum = tap == 0 ? product : lanes_add(sum, product);
+        }
+        pixels_finish_lanes(sum, call->bias,
+                            call->residual ? call->residual + pixel * call->residual_ld : NULL,
+                            call->divisor, call->out + pixel * call->out_ld, channels);
     }
 }
 
@@ -178,16 +159,18 @@ static void run(const struct kernels *kernels, const struct conv_shape *shape,
     struct cut cut = rows_cut(shape);
     struct cut_block part = cut_block(&cut, parts);
     struct layer layer = {kernels, shape, .normed = scratch};
-    layer.products = scratch + normed_floats(shape);
-    layer.zeros = layer.products + products_floats(shape);
-    pixels_zero(layer.zeros, product_ld(shape));
+    layer.zeros = scratch + normed_floats(shape);
+    layer.products = layer.zeros + row_floats(shape);
+    pixels_zero(layer.zeros, row_floats(shape));
     size_t end = part.row + part.rows, at_once = rows_at_once(shape);
     for (size_t sample = 0; sample < group->samples; sample++) {
         struct layer_call call = pixels_sample(group, sample);
         for (size_t y = part.row; y < end; y += at_once) {
             struct span out = {y, end - y < at_once ? end : y + at_once};
             struct span in = rows_reached(shape, out);
-            multiply_rows(&layer, &call, in);
+            for (size_t row = in.begin; row < in.end; row++)
+                multiply_row(&layer, &call, row,
+                             layer.products + (row - in.begin) * row_floats(shape));
             for (size_t row = out.begin; row < out.end; row++)
                 sum_row(&layer, &call, in, row);
         }

@@ -65,13 +65,13 @@ static void copy_taps(const struct map *map, const float *row, ptrdiff_t left, f
 }
 
 /* In ascending order of windows, for the last lanes of one reach into the next. */
-static void copy_window(const struct map *map, size_t pixel, float *to)
+static void copy_window(const struct map *map, size_t out_y, size_t out_x, float *to)
 {
     const struct conv_shape *shape = map->shape;
-    size_t shift = shape->upsampled ? 1 : 0, pad = shape->pad;
+    size_t shift = shape->upsampled ? 1 : 0;
     ptrdiff_t height = (ptrdiff_t)(shape->in_height << shift);
-    ptrdiff_t top = (ptrdiff_t)(pixel / shape->out_width * shape->stride) - (ptrdiff_t)pad;
-    ptrdiff_t left = (ptrdiff_t)(pixel % shape->out_width * shape->stride) - (ptrdiff_t)pad;
+    ptrdiff_t top = (ptrdiff_t)(out_y * shape->stride) - (ptrdiff_t)shape->pad;
+    ptrdiff_t left = (ptrdiff_t)(out_x * shape->stride) - (ptrdiff_t)shape->pad;
     for (ptrdiff_t y = top; y < top + SIDE; y++, to += SIDE * shape->in_channels)
         if (y < 0 || y >= height)
             pixels_zero(to, SIDE * shape->in_channels);
@@ -117,24 +117,41 @@ static void enter_sample(struct layer *layer, size_t sample)
 /* Row r is pixel r % part.rows of the part of sample r / part.rows. */
 static void copy_windows(struct layer *layer, size_t row, size_t rows)
 {
+    size_t sample = row / layer->part.rows, pixel = row % layer->part.rows;
+    size_t width = layer->shape->out_width, depth = depth_of(layer->shape);
+    size_t y = (layer->part.row + pixel) / width, x = (layer->part.row + pixel) % width;
     for (size_t i = 0; i < rows; i++) {
-        size_t pixel = (row + i) % layer->part.rows;
-        if (pixel == 0)
-            enter_sample(layer, (row + i) / layer->part.rows);
-        copy_window(&layer->map, layer->part.row + pixel,
-                    layer->windows + i * depth_of(layer->shape));
+        if (pixel == 0) {
+            enter_sample(layer, sample);
+            y = layer->part.row / width;
+            x = layer->part.row % width;
+        }
+        copy_window(&layer->map, y, x, layer->windows + i * depth);
+        if (++x == width) {
+            x = 0;
+            y++;
+        }
+        if (++pixel == layer->part.rows) {
+            pixel = 0;
+            sample++;
+        }
     }
 }
 
 static void finish_rows(const struct layer *layer, size_t row, const struct panel_product *product)
 {
+    size_t sample = row / layer->part.rows, pixel = row % layer->part.rows;
     size_t column = product->first_column;
-    for (size_t i = 0; i < product->rows; i++) {
-        size_t pixel = layer->part.row + (row + i) % layer->part.rows;
-        struct layer_call call = pixels_sample(layer->call, (row + i) / layer->part.rows);
+    struct layer_call call = pixels_sample(layer->call, sample);
+    for (size_t i = 0; i < product->rows; i++, pixel++) {
+        if (pixel == layer->part.rows) {
+            pixel = 0;
+            call = pixels_sample(layer->call, ++sample);
+        }
+        size_t place = layer->part.row + pixel;
         pixels_finish(product->c + i * product->c_ld, call.bias ? call.bias + column : NULL,
-                      call.residual ? call.residual + pixel * call.residual_ld + column : NULL,
-                      call.divisor, call.out + pixel * call.out_ld + column, product->columns);
+                      call.residual ? call.residual + place * call.residual_ld + column : NULL,
+                      call.divisor, call.out + place * call.out_ld + column, product->columns);
     }
 }
 

@@ -65,22 +65,27 @@ static inline void pixels_norm(const struct kernels *kernels, const struct layer
         kernels->pointwise->activate(call->activation, out, out, channels);
 }
 
-/* (sum + bias + residual) / divisor for a row of `count`, added from left to right; `out` may be
- * `sum`. bias and residual: at this row's first number, or NULL. */
+/* (sum + bias + residual) / divisor, added from left to right, for a vector with `count` columns
+ * that are there. bias and residual: at this vector's first number, or NULL. */
+static inline void pixels_finish_lanes(struct lanes sum, const float *bias, const float *residual,
+                                       float divisor, float *out, size_t count)
+{
+    if (bias != NULL)
+        sum = lanes_add(sum, lanes_load_up_to(bias, count));
+    if (residual != NULL)
+        sum = lanes_add(sum, lanes_load_up_to(residual, count));
+    if (divisor != 1.0f)
+        sum = lanes_divide(sum, lanes_set(divisor));
+    lanes_store_up_to(out, sum, count);
+}
+
+/* The same for a row; `out` may be `sum`. */
 static inline void pixels_finish(const float *sum, const float *bias, const float *residual,
                                  float divisor, float *out, size_t count)
 {
-    struct lanes divided_by = lanes_set(divisor);
-    for (size_t i = 0; i < count; i += LANES) {
-        struct lanes x = lanes_load_up_to(sum + i, count - i);
-        if (bias != NULL)
-            x = lanes_add(x, lanes_load_up_to(bias + i, count - i));
-        if (residual != NULL)
-            x = lanes_add(x, lanes_load_up_to(residual + i, count - i));
-        if (divisor != 1.0f)
-            x = lanes_divide(x, divided_by);
-        lanes_store_up_to(out + i, x, count - i);
-    }
+    for (size_t i = 0; i < count; i += LANES)
+        pixels_finish_lanes(lanes_load_up_to(sum + i, count - i), bias ? bias + i : NULL,
+                            residual ? residual + i : NULL, divisor, out + i, count - i);
 }
 
 #endif
