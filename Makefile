@@ -129,7 +129,7 @@ mutants: packages-test
 bench: packages-bench
 	+$(MAKE) --no-print-directory $(BUILD)/bench $(BUILD)/denoised
 	$(BUILD)/bench $(ARGS)
-	tests/bench/bench_http.py $(BUILD)/denoised
+	$(if $(ARGS),,tests/bench/bench_http.py $(BUILD)/denoised)
 bench-peers: packages-bench
 	+$(MAKE) --no-print-directory $(BUILD)/forward
 	tests/bench/peers/peers.sh $(BUILD) $(ARGS)

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 
 import numpy as np
@@ -22,6 +23,7 @@ import numpy as np
 import jobs
 import machine
 import networks
+import targets
 
 HERE = pathlib.Path(__file__).resolve().parent
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
@@ -32,8 +34,6 @@ PEERS = {"torch": ("torch", {}), "torch-compiled": ("torch", {}), "torch-avx2": 
 USUAL_PEERS = "onnxruntime,openvino,openvino-default,ncnn,torch,torch-compiled"
 USUAL_NETWORKS = "faces,fashion,avatars,ddpm-cifar10-32,mlp-128"
 USUAL_BATCHES = {"ddpm-256": [1], "mlp-128": [1, 256]}
-# Multiplications of the fewest that Winograd needs here, for the share of what the processor can do.
-FLOOR = {"ddpm-cifar10-32": 2156e6}
 
 
 class Child:
@@ -98,7 +98,7 @@ class Ours(Child):
 # ---- comparison --------------------------------------------------------------------------------
 
 def peers_for(name, batch, wanted):
-    """ncnn has no batches and is for maps."""
+    """ncnn takes no batches and is for maps."""
     return [peer for peer in wanted
             if peer != "ncnn" or (batch == 1 and not networks.is_mlp(name))]
 
@@ -130,52 +130,70 @@ def rounds_of(engines, ours, arguments):
 
 
 def error_of(engine, reference, scratch):
-    """Of the third evaluation: two have warmed it up."""
-    values = [engine.evaluate(scratch).ravel() for _ in range(3)][-1]
+    """Of the third evaluation, as two warm it up; of the first where that takes seconds."""
+    start = time.monotonic()
+    values = engine.evaluate(scratch).ravel()
+    for _ in range(2 if time.monotonic() - start < 2 else 0):
+        values = engine.evaluate(scratch).ravel()
     return np.abs(values - reference).max() / np.abs(reference).max()
 
 
-def ratio(theirs, ours):
-    ratios = [a / b for a, b in zip(theirs, ours)]
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} .. {max(ratios):.2f})"
+class Result:
+    """One network at one batch: measured, peaks as rounds_of; errors, details by engine."""
+
+    def __init__(self, name, batch, arguments):
+        self.name, self.batch = name, batch
+        with tempfile.TemporaryDirectory() as scratch:
+            network = jobs.Network(name, batch, scratch)
+            reference = network.reference().ravel()
+            engines = engines_of(network, batch, arguments)
+            self.backends = [key for key, engine in engines.items() if isinstance(engine, Ours)]
+            self.details = {key: engine.details for key, engine in engines.items()}
+            self.errors = {key: error_of(engine, reference, scratch)
+                           for key, engine in engines.items()}
+            self.measured, self.peaks = rounds_of(engines, engines[self.backends[0]], arguments)
+            for engine in engines.values():
+                engine.close()
+
+    def note(self, engine):
+        if engine not in self.backends:
+            return self.details[engine]
+        if self.name not in targets.FLOOR:
+            return ""
+        shares = targets.shares_of_floor(self.name, self.measured[engine], self.peaks)
+        return f"{statistics.median(shares):.0%} of the multiply floor"
+
+    def rows(self):
+        """Engine, ms, error, a ratio for each backend, a note."""
+        unit, scale = ("us", 1e3) if networks.is_mlp(self.name) else ("ms", 1)
+        for engine, times in self.measured.items():
+            ratios = ["1" if engine == own else
+                      targets.spread(targets.ratios(times, self.measured[own]))
+                      for own in self.backends]
+            yield [engine, f"{scale * statistics.median(times):.2f} {unit}",
+                   f"{self.errors[engine]:.1e}", *ratios, self.note(engine)]
+
+    def print(self):
+        peak = ", ".join(f"{width} {statistics.median(at[width] for at in self.peaks):.1f}"
+                         for width in self.peaks[0])
+        print(f"{self.name} batch {self.batch}: multiply-adds of one thread, GFLOP/s: {peak}; "
+              f"load {os.getloadavg()[0]:.1f}")
+        for row in self.rows():
+            print("    " + "  ".join(f"{cell:{18 if index != 1 else 10}}"
+                                     for index, cell in enumerate(row)), flush=True)
 
 
-def share_of_floor(name, times, peaks):
-    if name not in FLOOR:
-        return ""
-    shares = [2 * FLOOR[name] / (max(peak.values()) * 1e6) / own
-              for own, peak in zip(times, peaks)]
-    return f"{100 * statistics.median(shares):.0f} % of the multiply floor"
-
-
-def compare(name, batch, arguments):
-    """Rows of the table: network, batch, engine, ms, error, a ratio for each backend."""
-    with tempfile.TemporaryDirectory() as scratch:
-        network = jobs.Network(name, batch, scratch)
-        reference = network.reference().ravel()
-        engines = engines_of(network, batch, arguments)
-        ours = {key: engine for key, engine in engines.items() if isinstance(engine, Ours)}
-        errors = {key: error_of(engine, reference, scratch) for key, engine in engines.items()}
-        measured, peaks = rounds_of(engines, next(iter(ours.values())), arguments)
-        rows = []
-        for engine, times in measured.items():
-            ratios = [ratio(times, measured[own]) if engine != own else "1" for own in ours]
-            unit, scale = ("us", 1e3) if networks.is_mlp(name) else ("ms", 1)
-            rows.append([name, batch, engine, f"{scale * statistics.median(times):.2f} {unit}",
-                         f"{errors[engine]:.1e}", *ratios,
-                         share_of_floor(name, times, peaks) if engine in ours else
-                         engines[engine].details])
-        details = [engine.details for engine in ours.values()]
-        for engine in engines.values():
-            engine.close()
-    peak = ", ".join(f"{width} {statistics.median(at[width] for at in peaks):.1f}"
-                     for width in peaks[0])
-    print(f"{name} batch {batch}: multiply-adds of one thread, GFLOP/s: {peak}; "
-          f"load {os.getloadavg()[0]:.1f}")
-    for row in rows:
-        print("    " + "  ".join(f"{cell:{16 if index < 3 else 10}}"
-                                 for index, cell in enumerate(map(str, row[2:]))), flush=True)
-    return rows, list(ours), details
+def print_tables(results):
+    """For RESULTS.md."""
+    last = list(results.values())[-1]
+    print("\ndenoised:", "; ".join(last.details[name] for name in last.backends))
+    print("\n| network | batch | engine | a sample | error |",
+          " | ".join(f"ratio to {name}" for name in last.backends), "| |")
+    print("|" + "---|" * (6 + len(last.backends)))
+    for result in results.values():
+        for row in result.rows():
+            print("|", " | ".join([result.name, str(result.batch), *row]), "|")
+    print("\n" + "\n".join(targets.table(results)))
 
 
 def main():
@@ -184,7 +202,7 @@ def main():
     parser.add_argument("--networks", default=USUAL_NETWORKS,
                         help="also ddpm-256, which takes minutes")
     parser.add_argument("--batches", help="of images 1,4,16; of points 1,256; of ddpm-256 1")
-    parser.add_argument("--backends", default="fastest")
+    parser.add_argument("--backends", default="fastest", help="as avx512,avx2")
     parser.add_argument("--peers", default=USUAL_PEERS, help="also torch-avx2")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.4, help="CPU time of a measurement")
@@ -194,19 +212,14 @@ def main():
     print("\n".join(machine.facts()))
     print(f"one thread, {arguments.rounds} interleaved rounds; ratio: the peer's time over ours, "
           "median (least .. most)\n", flush=True)
-    table = []
+    results = {}
     for name in arguments.networks.split(","):
-        batches = arguments.batches.split(",") if arguments.batches else \
+        batches = map(int, arguments.batches.split(",")) if arguments.batches else \
             USUAL_BATCHES.get(name, [1, 4, 16])
         for batch in batches:
-            rows, backends, details = compare(name, int(batch), arguments)
-            table += rows
-    print("\ndenoised:", "; ".join(details))
-    print("\n| network | batch | engine | a sample | error |",
-          " | ".join(f"ratio to {name}" for name in backends), "| |")
-    print("|" + "---|" * (6 + len(backends)))
-    for row in table:
-        print("|", " | ".join(map(str, row)), "|")
+            results[name, batch] = Result(name, batch, arguments)
+            results[name, batch].print()
+    print_tables(results)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class Torch:
             first = self.arguments[0].contiguous(memory_format=torch.channels_last)
             self.arguments = (first, *self.arguments[1:])
         self.network = self.prepared(module)
+        self.details = torch.backends.cpu.get_cpu_capability()
 
     def prepared(self, module):
         return module

@@ -15,14 +15,17 @@ def of_processor(key):
     return "unknown"
 
 
+def has(instruction):
+    return instruction in of_processor("flags").split()
+
+
 def facts():
     """Lines to print."""
-    flags = set(of_processor("flags").split())
     core = os.environ.get("OPENBLAS_CORETYPE")
     return [f"date         {time.strftime('%Y-%m-%d')}",
             f"processor    {of_processor('model name')}, family {of_processor('cpu family')} model "
             f"{of_processor('model')}, {len(os.sched_getaffinity(0))} of {os.cpu_count()} cores",
-            f"instructions {', '.join(name for name in INSTRUCTIONS if name in flags) or 'others'}",
+            f"instructions {', '.join(name for name in INSTRUCTIONS if has(name)) or 'others'}",
             f"load         {os.getloadavg()[0]:.1f}",
             "OPENBLAS_CORETYPE is " + (f"set: {core}" if core else "not set"),
             "versions     " + ", ".join(f"{name} {importlib.metadata.version(name)}"
