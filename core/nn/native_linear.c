@@ -18,6 +18,24 @@ struct layer {
     size_t bias_row_stride;
 };
 
+/* Into the second cache, all at once: rows are too short for the CPU to see streams in them, and
+ * one miss after the other takes a fifth of the time of a product. */
+static void fetch_rows(const float *from, size_t ld, size_t rows, size_t count)
+{
+    for (size_t i = 0; i < rows; i++, from += ld)
+        for (size_t k = 0; k < count; k += LANES)
+            __builtin_prefetch(from + k, 0, 2);
+}
+
+static void fetch_block(const struct layer *layer, const struct layer_call *call,
+                        struct cut_block block)
+{
+    fetch_rows(call->in + block.row * call->in_ld, call->in_ld, block.rows, layer->shape->in);
+    if (call->residual != NULL)
+        fetch_rows(call->residual + block.row * call->residual_ld + block.column, call->residual_ld,
+                   block.rows, block.columns);
+}
+
 /* Columns [column, column + columns) of some rows of one sample. */
 static void run_block(const struct layer *layer, const struct layer_call *call,
                       struct cut_block block)
@@ -56,6 +74,10 @@ static void run_rows(const struct layer *layer, struct cut_block block, size_t s
     size_t chunk = cut_chunk(block.rows, block.columns, layer->shape->in);
     if (samples > 1 && chunk > SHARED_COLUMNS)
         chunk = SHARED_COLUMNS;
+    for (size_t i = 0; i < samples; i++) {
+        struct layer_call call = pixels_sample(&layer->call, sample + i);
+        fetch_block(layer, &call, block);
+    }
     for (; block.column < end; block.column += chunk) {
         block.columns = end - block.column < chunk ? end - block.column : chunk;
         for (size_t i = 0; i < samples; i++) {

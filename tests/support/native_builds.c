@@ -7,13 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static bool has_avx512(void)
-{
-    return cpu_has_fma() && __builtin_cpu_supports("avx512f") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl");
-}
-
 #define BUILD(build, fits)                                                                         \
     {                                                                                              \
         fits, #build, &native_linear_##build, &native_direct_##build, &native_conv_out_##build,    \
@@ -29,7 +22,7 @@ const struct native_build *native_build_at(size_t index)
         BUILD(baseline, cpu_is_any),
         BUILD(fma, cpu_has_fma),
         BUILD(avx2, cpu_has_fma),
-        BUILD(avx512, has_avx512),
+        BUILD(avx512, cpu_has_avx512),
     };
 
     return index < COUNT && ALL[index].fits() ? &ALL[index] : NULL;

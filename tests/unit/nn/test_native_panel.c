@@ -15,17 +15,11 @@ struct build {
     bool (*fits)(void);
 };
 
-static bool has_avx512(void)
-{
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-
 static const struct build BUILDS[] = {
     {panel_product_baseline, cpu_is_any},
     {panel_product_fma, cpu_has_fma},
     {panel_product_avx2, cpu_has_fma},
-    {panel_product_avx512, has_avx512},
+    {panel_product_avx512, cpu_has_avx512},
 };
 
 enum { BUILD_COUNT = sizeof BUILDS / sizeof BUILDS[0] };
