@@ -8,58 +8,96 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 typedef double pair __attribute__((vector_size(16)));
-typedef float pair_of_floats __attribute__((vector_size(8)));
-typedef int64_t pair_mask __attribute__((vector_size(16)));
 
 static inline pair pair_set(double value)
 {
     return (pair){value, value};
 }
 
+#if defined(__SSE2__)
+static inline pair pair_widened(const float values[2])
+{
+    double both;
+
+    memcpy(&both, values, sizeof both);
+    return _mm_cvtps_pd(_mm_castpd_ps(_mm_set_sd(both)));
+}
+
+static inline void pair_narrow(float values[2], pair value)
+{
+    const double both = _mm_cvtsd_f64(_mm_castps_pd(_mm_cvtpd_ps(value)));
+
+    memcpy(values, &both, sizeof both);
+}
+
+static inline pair pair_larger(pair a, pair b)
+{
+    return _mm_max_pd(a, b);
+}
+
+static inline pair pair_smaller(pair a, pair b)
+{
+    return _mm_min_pd(a, b);
+}
+#else
+static inline pair pair_widened(const float values[2])
+{
+    return (pair){(double)values[0], (double)values[1]};
+}
+
+static inline void pair_narrow(float values[2], pair value)
+{
+    values[0] = (float)value[0];
+    values[1] = (float)value[1];
+}
+
+/* b where a is not larger, or one of them is a NaN. */
+static inline pair pair_larger(pair a, pair b)
+{
+    return (pair){a[0] > b[0] ? a[0] : b[0], a[1] > b[1] ? a[1] : b[1]};
+}
+
+static inline pair pair_smaller(pair a, pair b)
+{
+    return (pair){a[0] < b[0] ? a[0] : b[0], a[1] < b[1] ? a[1] : b[1]};
+}
+#endif
+
 /* `both` false: there is one value left, and the second lane is 0, or not stored. */
 static inline pair pair_load(const float *from, bool both)
 {
-    pair_of_floats values = {0.0f, 0.0f};
-
     if (both)
-        memcpy(&values, from, sizeof values);
-    else
-        values[0] = *from;
-    return __builtin_convertvector(values, pair);
+        return pair_widened(from);
+    return (pair){(double)*from, 0.0};
 }
 
 static inline void pair_store(float *to, pair value, bool both)
 {
-    const pair_of_floats values = __builtin_convertvector(value, pair_of_floats);
-
     if (both)
-        memcpy(to, &values, sizeof values);
+        pair_narrow(to, value);
     else
-        *to = values[0];
+        *to = (float)value[0];
 }
 
 /* To floats and back. */
 static inline pair pair_rounded(pair value)
 {
-    return __builtin_convertvector(__builtin_convertvector(value, pair_of_floats), pair);
-}
+    float values[2];
 
-static inline pair pair_choose(pair_mask mask, pair yes, pair no)
-{
-    return (pair)((mask & (pair_mask)yes) | (~mask & (pair_mask)no));
+    pair_narrow(values, value);
+    return pair_widened(values);
 }
 
 /* clip_value of each. */
 static inline pair pair_clip(const struct clip *clip, pair x_0)
 {
-    const pair low = pair_set(-clip->limit), high = pair_set(clip->limit);
-    const pair above = pair_choose(x_0 < low, low, x_0);
-
-    return pair_choose(above > high, high, above);
+    return pair_smaller(pair_set(clip->limit), pair_larger(pair_set(-clip->limit), x_0));
 }
 
 /* each(by, i, both) for the values of a row, i even. */

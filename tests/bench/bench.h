@@ -64,6 +64,10 @@ struct bench_run bench_run(struct engine *engine, const struct bench_order *orde
 /* The engine's doorbell. */
 void bench_ring(void *context);
 
+/* Of one thread, with as many slots for each of some models. */
+#define BENCH_REQUESTS 64 /* at once */
+struct engine *bench_engine(struct model *const *models, size_t count, size_t slots);
+
 /* --- what is printed: the parts of the program --- */
 
 /* Time by batch, multiply-adds a second, share of the peak; points: row-steps a second, a tick. */
@@ -74,8 +78,9 @@ void bench_memory(const struct bench *bench, const struct bench_arguments *argum
 void bench_speed_up(const struct bench *bench, const struct bench_arguments *arguments);
 /* Each operation of each UNet. */
 void bench_layers(const struct bench *bench, const struct bench_arguments *arguments);
-/* Every sampler beside DDIM, on the models of bench->catalog. */
+/* Every sampler beside DDIM, on models of bench->catalog; then what each costs by itself. */
 void bench_samplers(const struct bench *bench, const struct bench_arguments *arguments);
+void bench_own_costs(const struct bench *bench, const struct bench_arguments *arguments);
 
 /* Sorts. */
 double median_of(double *values, size_t count);

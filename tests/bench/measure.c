@@ -1,8 +1,10 @@
 #include "tests/bench/bench.h"
 
+#include <assert.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* Different numbers of steps among requests that spread. */
@@ -111,6 +113,26 @@ void bench_ring(void *context)
 {
     (void)context;
     sem_post(bell());
+}
+
+struct engine *bench_engine(struct model *const *models, size_t count, size_t slots)
+{
+    static struct model *pointers[8];
+    const struct catalog catalog = {.models = pointers, .count = count};
+    const struct engine_options options = {.threads = 1,
+                                           .image_slots = slots,
+                                           .point_slots = slots,
+                                           .queue_requests = BENCH_REQUESTS,
+                                           .queue_seconds = 1e9,
+                                           .doorbell = bench_ring};
+    struct error error;
+    struct engine *engine;
+
+    assert(count <= sizeof pointers / sizeof *pointers);
+    memcpy(pointers, models, count * sizeof *models);
+    engine = engine_create(&options, &catalog, &error);
+    bench_require(engine != NULL, &error);
+    return engine;
 }
 
 struct arrays {

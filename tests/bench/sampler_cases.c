@@ -1,5 +1,7 @@
 #include "tests/bench/sampler_cases.h"
 
+#include <string.h>
+
 #define PER_LEVEL 4 /* of annealed_langevin */
 
 #define CASE(name, text, where, evaluations)                                                       \
@@ -82,4 +84,14 @@ struct option_values sampler_case_options(const struct sampler_case *the_case)
         values.value[option] = the_case->options[i].value;
     }
     return values;
+}
+
+bool sampler_case_is(const struct sampler_case *the_case, const char *wanted)
+{
+    const size_t length = strlen(the_case->sampler);
+
+    if (wanted == NULL || strcmp(wanted, the_case->sampler) == 0)
+        return true;
+    return strncmp(wanted, the_case->sampler, length) == 0 && wanted[length] == ' ' &&
+           strcmp(wanted + length + 1, the_case->what) == 0;
 }

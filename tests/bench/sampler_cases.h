@@ -30,4 +30,7 @@ size_t sampler_case_steps(const struct sampler_case *the_case, const struct proc
 
 struct option_values sampler_case_options(const struct sampler_case *the_case);
 
+/* `wanted` is "pf_ode" or "pf_ode rk45"; NULL: all are. */
+bool sampler_case_is(const struct sampler_case *the_case, const char *wanted);
+
 #endif

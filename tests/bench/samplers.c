@@ -2,8 +2,7 @@
  * that the rest is the sampler's. DDIM is of eta 0 beside samplers that draw x_T alone, of eta 1
  * beside those that draw in every step; steps are as many as the other makes evaluations. Runs of
  * both alternate, and a ratio is of two neighbours.
- *
- * Then what a sampler costs by itself: rows whose model only copies. */
+ */
 #include "tests/bench/sampler_cases.h"
 
 #include "tests/bench/bench.h"
@@ -16,7 +15,6 @@
 #define EVALUATIONS 240
 #define ROUNDS_MAX  99
 #define RUN_SECONDS 0.03 /* at least, as far as requests at once allow it */
-#define REQUESTS    64
 
 static const size_t batches[] = {64, 1024};
 #define BATCHES (sizeof batches / sizeof batches[0])
@@ -52,23 +50,11 @@ static struct grounds grounds_of(const struct bench *bench, const struct model *
 
 static struct engine *engine_of(struct grounds *grounds, size_t slots)
 {
-    static struct model *models[GROUND_COUNT];
-    static struct catalog catalog;
-    const struct engine_options options = {.threads = 1,
-                                           .image_slots = slots,
-                                           .point_slots = slots,
-                                           .queue_requests = REQUESTS,
-                                           .queue_seconds = 1e9,
-                                           .doorbell = bench_ring};
-    struct error error;
-    struct engine *engine;
+    struct model *models[GROUND_COUNT];
 
     for (size_t i = 0; i < GROUND_COUNT; i++)
         models[i] = &grounds->models[i];
-    catalog = (struct catalog){.models = models, .count = GROUND_COUNT};
-    engine = engine_create(&options, &catalog, &error);
-    bench_require(engine != NULL, &error);
-    return engine;
+    return bench_engine(models, GROUND_COUNT, slots);
 }
 
 /* --- pairs ------------------------------------------------------------------------------------ */
@@ -104,7 +90,7 @@ static void pair_init(struct pair *pair, const struct sampler_case *the_case,
     /* Rows that end at different times leave a batch with holes: others must wait to fill them. */
     if (the_case->each == 0)
         requests = fmax(requests, 16.0);
-    pair->sampler.requests = (size_t)fmin(requests, REQUESTS);
+    pair->sampler.requests = (size_t)fmin(requests, BENCH_REQUESTS);
     pair->ddim = (struct bench_order){.model = &grounds->models[ON_TABLE],
                                       .sampler = "ddim",
                                       .steps = pair->evaluations,
@@ -172,18 +158,6 @@ static void compare_case(const struct sampler_case *the_case, struct grounds *gr
     printf("\n");
 }
 
-/* "pf_ode", or "pf_ode rk45". */
-static bool is_wanted(const struct sampler_case *the_case, const struct bench_arguments *arguments)
-{
-    const size_t length = strlen(the_case->sampler);
-    const char *wanted = arguments->sampler;
-
-    if (wanted == NULL || strcmp(wanted, the_case->sampler) == 0)
-        return true;
-    return strncmp(wanted, the_case->sampler, length) == 0 && wanted[length] == ' ' &&
-           strcmp(wanted + length + 1, the_case->what) == 0;
-}
-
 static void compare_all(const struct bench *bench, const struct bench_arguments *arguments,
                         const struct model *network)
 {
@@ -201,7 +175,7 @@ static void compare_all(const struct bench *bench, const struct bench_arguments 
         printf(" %zu rows, ns | ratio |", batches[i]);
     printf("\n|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < SAMPLER_CASE_COUNT; i++) {
-        if (!is_wanted(&SAMPLER_CASES[i], arguments))
+        if (!sampler_case_is(&SAMPLER_CASES[i], arguments->sampler))
             continue;
         compare_case(&SAMPLER_CASES[i], &grounds, engines, rounds, false);
         if (SAMPLER_CASES[i].each == 0)
@@ -223,4 +197,5 @@ void bench_samplers(const struct bench *bench, const struct bench_arguments *arg
         if (is_meant)
             compare_all(bench, arguments, model);
     }
+    bench_own_costs(bench, arguments);
 }
