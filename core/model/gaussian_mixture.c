@@ -289,13 +289,18 @@ static size_t gaussian_mixture_workspace_bytes(const struct model *model, unsign
     return threads * worker_bytes(model->network);
 }
 
+/* Components of one width, which most mixtures have, share a logarithm: rows that are at levels of
+ * their own pay for it each. */
 static void set_level(const struct mixture *mixture, struct level level, struct at_level *at)
 {
     double half = 0.5 * (double)mixture->dim;
     for (size_t k = 0; k < mixture->count; k++) {
         at[k].variance =
             level.alpha * level.alpha * mixture->components[k].variance + level.sigma * level.sigma;
-        at[k].log_density = -half * math_log(0x1.921fb54442d18p+2 * at[k].variance); /* 2 pi */
+        at[k].log_density =
+            k > 0 && at[k].variance == at[k - 1].variance
+                ? at[k - 1].log_density
+                : -half * math_log(0x1.921fb54442d18p+2 * at[k].variance); /* 2 pi */
     }
 }
 
