@@ -238,7 +238,8 @@ static double error_norm(const struct rk45 *solver)
     double sum = 0.0;
 
     for (size_t i = 0; i < rule->dim; i++) {
-        const double scale = rule->atol + rule->rtol * fmax(fabs(start[i]), fabs(end[i]));
+        const double from = fabs(start[i]), to = fabs(end[i]);
+        const double scale = rule->atol + rule->rtol * (from > to ? from : to);
         double error = ERRORS[0] * slopes[i];
 
         for (size_t k = PLACE_OF_END + 1; k < SLOPES; k++)

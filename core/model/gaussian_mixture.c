@@ -28,6 +28,7 @@ struct mixture {
     struct component *components;   /* by label */
     size_t *first;                  /* of each label; label_count + 1 entries */
     double *means;
+    bool has_one_width; /* then densities at the centres are all the same, and shares their ratio */
 };
 
 /* --- config ----------------------------------------------------------------------------------- */
@@ -193,6 +194,14 @@ static bool read_config(const struct folder *folder, struct mixture *mixture, st
            sort_labels(folder, mixture, error);
 }
 
+static bool has_one_width(const struct mixture *mixture)
+{
+    for (size_t k = 1; k < mixture->count; k++)
+        if (mixture->components[k].variance != mixture->components[0].variance)
+            return false;
+    return true;
+}
+
 /* A component that is one point: at sigma 0 it has no density. */
 static bool has_point(const struct mixture *mixture)
 {
@@ -244,6 +253,7 @@ static bool gaussian_mixture_open(struct model *model, struct folder *folder,
     if (!read_config(folder, mixture, error))
         return false;
     mixture->process = &model->process;
+    mixture->has_one_width = has_one_width(mixture);
     if (!check_base(folder, mixture, error))
         return false;
     model->process.network.is_exact = true;
@@ -266,7 +276,7 @@ static bool gaussian_mixture_open(struct model *model, struct folder *folder,
 /* --- evaluation ------------------------------------------------------------------------------- */
 
 /* Of one component at one noise level: its variance, and the logarithm of its density at its
- * centre. Then what it has to do with one x. */
+ * centre, but for what is the same for all. Then what it has to do with one x. */
 struct at_level {
     double variance, log_density;
     double share; /* l_k, then the responsibility r_k */
@@ -289,18 +299,15 @@ static size_t gaussian_mixture_workspace_bytes(const struct model *model, unsign
     return threads * worker_bytes(model->network);
 }
 
-/* Components of one width, which most mixtures have, share a logarithm: rows that are at levels of
- * their own pay for it each. */
 static void set_level(const struct mixture *mixture, struct level level, struct at_level *at)
 {
     double half = 0.5 * (double)mixture->dim;
     for (size_t k = 0; k < mixture->count; k++) {
         at[k].variance =
             level.alpha * level.alpha * mixture->components[k].variance + level.sigma * level.sigma;
-        at[k].log_density =
-            k > 0 && at[k].variance == at[k - 1].variance
-                ? at[k - 1].log_density
-                : -half * math_log(0x1.921fb54442d18p+2 * at[k].variance); /* 2 pi */
+        at[k].log_density = 0;
+        if (!mixture->has_one_width)
+            at[k].log_density = -half * math_log(0x1.921fb54442d18p+2 * at[k].variance); /* 2 pi */
     }
 }
 
