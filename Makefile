@@ -128,8 +128,8 @@ mutants: packages-test
 	tests/mutants.py $(BUILD) $(ARGS)
 bench: packages-bench
 	+$(MAKE) --no-print-directory $(BUILD)/bench $(BUILD)/denoised
-	$(BUILD)/bench $(ARGS)
-	$(if $(ARGS),,tests/bench/bench_http.py $(BUILD)/denoised)
+	$(BUILD)/bench $(ARGS) $(PARTS)
+	$(if $(ARGS)$(PARTS),,tests/bench/bench_http.py $(BUILD)/denoised)
 bench-peers: packages-bench
 	+$(MAKE) --no-print-directory $(BUILD)/forward
 	tests/bench/peers/peers.sh $(BUILD) $(ARGS)

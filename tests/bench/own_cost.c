@@ -84,7 +84,7 @@ static void size_init(struct size *size, const struct bench *bench, const char *
     }
     size->network = network;
     size->evaluations = network->shape.is_points ? POINT_RUN : PICTURE_RUN;
-    size->forward = bench_forward(bench, network, ROWS);
+    size->forward = bench_forward(bench->gang, network, ROWS).cpu_seconds;
     size->draws = draw_seconds(network->shape.dim);
     for (size_t i = 0; i < GROUND_COUNT; i++) {
         size->models[i] = *catalog_find(&bench->catalog, processes[i]);
