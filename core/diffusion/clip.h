@@ -5,6 +5,7 @@
 #ifndef CLIP_H
 #define CLIP_H
 
+#include "core/base/pair.h"
 #include "core/diffusion/schedule.h"
 
 /* What a plan does to every x_0. */
@@ -34,6 +35,12 @@ static inline double clip_value(const struct clip *clip, double x_0)
     const double above = x_0 < -clip->limit ? -clip->limit : x_0;
 
     return above > clip->limit ? clip->limit : above;
+}
+
+/* The same of two. */
+static inline double_pair clip_pair(const struct clip *clip, double_pair x_0)
+{
+    return pair_smaller(pair_set(clip->limit), pair_larger(pair_set(-clip->limit), x_0));
 }
 
 #endif

@@ -1,7 +1,6 @@
 #include "core/diffusion/dpm_solver.h"
 #include "core/base/math.h"
 #include "core/diffusion/multistep.h"
-#include "core/diffusion/pair.h"
 
 #include <math.h>
 
@@ -171,13 +170,13 @@ struct move {
     float *kept, *x; /* kept: the x_0 of i - 2, which gives way to this one */
 };
 
-static inline pair mean(const struct move *by, size_t i, bool both)
+static inline double_pair mean(const struct move *by, size_t i, bool both)
 {
     const double *c = by->c;
-    const pair x = pair_load(by->x + i, both), output = pair_load(by->output + i, both);
-    const pair x_0 = by->conversion->x0_x * x + by->conversion->x0_o * output;
-    const pair m0 = by->clip.scale * pair_clip(&by->clip, x_0);
-    const pair m1 = pair_load(by->before + i, both), m2 = pair_load(by->kept + i, both);
+    const double_pair x = pair_load(by->x + i, both), output = pair_load(by->output + i, both);
+    const double_pair x_0 = by->conversion->x0_x * x + by->conversion->x0_o * output;
+    const double_pair m0 = by->clip.scale * clip_pair(&by->clip, x_0);
+    const double_pair m1 = pair_load(by->before + i, both), m2 = pair_load(by->kept + i, both);
 
     pair_store(by->kept + i, m0, both);
     return c[DPM_X] * x + c[DPM_M0] * m0 + c[DPM_M1] * m1 + c[DPM_M2] * m2;
@@ -191,7 +190,7 @@ static inline void move(const struct move *by, size_t i, bool both)
 /* The mean is rounded as it would be without noise. */
 static inline void move_with_noise(const struct move *by, size_t i, bool both)
 {
-    const pair noise = pair_load(by->noise + i, both);
+    const double_pair noise = pair_load(by->noise + i, both);
 
     pair_store(by->x + i, pair_rounded(mean(by, i, both)) + by->c[DPM_NOISE] * noise, both);
 }

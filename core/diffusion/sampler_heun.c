@@ -49,8 +49,8 @@ struct move {
 
 static inline void move_by_euler(const struct move *by, size_t i, bool both)
 {
-    const pair x = pair_load(by->x + i, both);
-    const pair slope = update_mean_pair(&by->update, x, pair_load(by->output + i, both));
+    const double_pair x = pair_load(by->x + i, both);
+    const double_pair slope = update_mean_pair(&by->update, x, pair_load(by->output + i, both));
 
     pair_store(by->start + i, x, both);
     pair_store(by->slope + i, slope, both);
@@ -59,8 +59,8 @@ static inline void move_by_euler(const struct move *by, size_t i, bool both)
 
 static inline void move_by_both(const struct move *by, size_t i, bool both)
 {
-    const pair x = pair_load(by->x + i, both), start = pair_load(by->start + i, both);
-    const pair slope = update_mean_pair(&by->update, x, pair_load(by->output + i, both));
+    const double_pair x = pair_load(by->x + i, both), start = pair_load(by->start + i, both);
+    const double_pair slope = update_mean_pair(&by->update, x, pair_load(by->output + i, both));
 
     pair_store(by->x + i, start + by->length / 2.0 * (pair_load(by->slope + i, both) + slope),
                both);

@@ -211,11 +211,12 @@ struct leap_at_once {
 static inline void leap_pair(const struct leap_at_once *by, size_t i, bool both)
 {
     const double *c = by->c, *last = by->last;
-    const pair x = pair_load(by->x + i, both), output = pair_load(by->output + i, both);
-    const pair one = pair_load(by->one + i, both), two = pair_load(by->two + i, both);
-    const pair three = pair_load(by->three + i, both);
-    const pair prediction = c[OF_INPUT] * pair_load(by->input + i, both) + c[OF_OUTPUT] * output;
-    const pair all = by->now * prediction + last[0] * one + last[1] * two + last[2] * three;
+    const double_pair x = pair_load(by->x + i, both), output = pair_load(by->output + i, both);
+    const double_pair one = pair_load(by->one + i, both), two = pair_load(by->two + i, both);
+    const double_pair three = pair_load(by->three + i, both);
+    const double_pair prediction =
+        c[OF_INPUT] * pair_load(by->input + i, both) + c[OF_OUTPUT] * output;
+    const double_pair all = by->now * prediction + last[0] * one + last[1] * two + last[2] * three;
 
     pair_store(by->x + i, c[OF_X] * x + c[OF_SUM] * all, both);
     pair_store(by->three + i, prediction, both);

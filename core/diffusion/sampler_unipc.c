@@ -3,7 +3,6 @@
  * then predicts the next one from the corrected x. */
 #include "core/base/math.h"
 #include "core/diffusion/multistep.h"
-#include "core/diffusion/pair.h"
 
 #include <math.h>
 
@@ -200,13 +199,16 @@ struct move {
 static inline void move(const struct move *by, size_t i, bool both)
 {
     const double *c = by->c;
-    const pair x = pair_load(by->x + i, both), last = pair_load(by->last + i, both);
-    const pair past_1 = pair_load(by->past_1 + i, both), past_2 = pair_load(by->past_2 + i, both);
-    const pair past_3 = pair_load(by->past_3 + i, both), output = pair_load(by->output + i, both);
-    const pair x_0 = by->conversion->x0_x * x + by->conversion->x0_o * output;
-    const pair now = by->clip.scale * pair_clip(&by->clip, x_0);
-    const pair corrected = c[UNIPC_KEPT] * x + c[UNIPC_LAST] * last + c[UNIPC_PAST_1] * past_1 +
-                           c[UNIPC_PAST_2] * past_2 + c[UNIPC_PAST_3] * past_3 + c[UNIPC_NOW] * now;
+    const double_pair x = pair_load(by->x + i, both), last = pair_load(by->last + i, both);
+    const double_pair past_1 = pair_load(by->past_1 + i, both),
+                      past_2 = pair_load(by->past_2 + i, both);
+    const double_pair past_3 = pair_load(by->past_3 + i, both),
+                      output = pair_load(by->output + i, both);
+    const double_pair x_0 = by->conversion->x0_x * x + by->conversion->x0_o * output;
+    const double_pair now = by->clip.scale * clip_pair(&by->clip, x_0);
+    const double_pair corrected = c[UNIPC_KEPT] * x + c[UNIPC_LAST] * last +
+                                  c[UNIPC_PAST_1] * past_1 + c[UNIPC_PAST_2] * past_2 +
+                                  c[UNIPC_PAST_3] * past_3 + c[UNIPC_NOW] * now;
 
     pair_store(by->x + i,
                c[UNIPC_X] * corrected + c[UNIPC_FRESH] * now + c[UNIPC_BEFORE] * past_1 +

@@ -7,7 +7,7 @@
 #ifndef UPDATE_H
 #define UPDATE_H
 
-#include "core/diffusion/pair.h"
+#include "core/diffusion/clip.h"
 #include "core/diffusion/steps.h"
 
 /* Indices of plan_step.coefficient. A sampler whose noise depends on the output uses the rest. */
@@ -30,9 +30,10 @@ static inline double update_mean(const struct update *update, double x, double o
     return update->x0 * x_0 + update->x * x + update->output * output;
 }
 
-static inline pair update_mean_pair(const struct update *update, pair x, pair output)
+static inline double_pair update_mean_pair(const struct update *update, double_pair x,
+                                           double_pair output)
 {
-    const pair x_0 = pair_clip(&update->clip, update->x0_x * x + update->x0_o * output);
+    const double_pair x_0 = clip_pair(&update->clip, update->x0_x * x + update->x0_o * output);
 
     return update->x0 * x_0 + update->x * x + update->output * output;
 }

@@ -153,12 +153,31 @@ static void thresholding_of_values_that_are_no_numbers_ends(void **state)
     assert_true(isnan(clip_value(&clip, (double)NAN)));
 }
 
+static void two_values_are_clipped_as_one_is(void **state)
+{
+    static const double values[] = {-3.0, -1.5, -0.0, 0.0, 1.25, 1.5, 7.0, (double)INFINITY};
+    const struct clip clips[] = {{.limit = 1.5, .scale = 1.0},
+                                 {.limit = (double)INFINITY, .scale = 1.0}};
+
+    (void)state;
+    for (size_t c = 0; c < 2; c++) {
+        for (size_t i = 0; i + 1 < sizeof values / sizeof *values; i++) {
+            const double_pair both = clip_pair(&clips[c], (double_pair){values[i], values[i + 1]});
+
+            assert_true(both[0] == clip_value(&clips[c], values[i]));
+            assert_true(both[1] == clip_value(&clips[c], values[i + 1]));
+        }
+        assert_true(isnan(clip_pair(&clips[c], (double_pair){(double)NAN, 1.0})[0]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantiles_are_those_of_the_sorted_values),
         cmocka_unit_test(nothing_is_clipped_unless_the_config_says_so),
         cmocka_unit_test(clip_sample_bounds_by_its_range),
+        cmocka_unit_test(two_values_are_clipped_as_one_is),
         cmocka_unit_test(thresholding_bounds_by_a_quantile_and_divides_by_it),
         cmocka_unit_test(thresholding_of_values_that_are_no_numbers_ends),
     };

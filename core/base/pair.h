@@ -4,8 +4,6 @@
 #ifndef PAIR_H
 #define PAIR_H
 
-#include "core/diffusion/clip.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -13,15 +11,15 @@
 #include <immintrin.h>
 #endif
 
-typedef double pair __attribute__((vector_size(16)));
+typedef double double_pair __attribute__((vector_size(16)));
 
-static inline pair pair_set(double value)
+static inline double_pair pair_set(double value)
 {
-    return (pair){value, value};
+    return (double_pair){value, value};
 }
 
 #if defined(__SSE2__)
-static inline pair pair_widened(const float values[2])
+static inline double_pair pair_widened(const float values[2])
 {
     double both;
 
@@ -29,55 +27,55 @@ static inline pair pair_widened(const float values[2])
     return _mm_cvtps_pd(_mm_castpd_ps(_mm_set_sd(both)));
 }
 
-static inline void pair_narrow(float values[2], pair value)
+static inline void pair_narrow(float values[2], double_pair value)
 {
     const double both = _mm_cvtsd_f64(_mm_castps_pd(_mm_cvtpd_ps(value)));
 
     memcpy(values, &both, sizeof both);
 }
 
-static inline pair pair_larger(pair a, pair b)
+static inline double_pair pair_larger(double_pair a, double_pair b)
 {
     return _mm_max_pd(a, b);
 }
 
-static inline pair pair_smaller(pair a, pair b)
+static inline double_pair pair_smaller(double_pair a, double_pair b)
 {
     return _mm_min_pd(a, b);
 }
 #else
-static inline pair pair_widened(const float values[2])
+static inline double_pair pair_widened(const float values[2])
 {
-    return (pair){(double)values[0], (double)values[1]};
+    return (double_pair){(double)values[0], (double)values[1]};
 }
 
-static inline void pair_narrow(float values[2], pair value)
+static inline void pair_narrow(float values[2], double_pair value)
 {
     values[0] = (float)value[0];
     values[1] = (float)value[1];
 }
 
 /* b where a is not larger, or one of them is a NaN. */
-static inline pair pair_larger(pair a, pair b)
+static inline double_pair pair_larger(double_pair a, double_pair b)
 {
-    return (pair){a[0] > b[0] ? a[0] : b[0], a[1] > b[1] ? a[1] : b[1]};
+    return (double_pair){a[0] > b[0] ? a[0] : b[0], a[1] > b[1] ? a[1] : b[1]};
 }
 
-static inline pair pair_smaller(pair a, pair b)
+static inline double_pair pair_smaller(double_pair a, double_pair b)
 {
-    return (pair){a[0] < b[0] ? a[0] : b[0], a[1] < b[1] ? a[1] : b[1]};
+    return (double_pair){a[0] < b[0] ? a[0] : b[0], a[1] < b[1] ? a[1] : b[1]};
 }
 #endif
 
 /* `both` false: there is one value left, and the second lane is 0, or not stored. */
-static inline pair pair_load(const float *from, bool both)
+static inline double_pair pair_load(const float *from, bool both)
 {
     if (both)
         return pair_widened(from);
-    return (pair){(double)*from, 0.0};
+    return (double_pair){(double)*from, 0.0};
 }
 
-static inline void pair_store(float *to, pair value, bool both)
+static inline void pair_store(float *to, double_pair value, bool both)
 {
     if (both)
         pair_narrow(to, value);
@@ -86,18 +84,12 @@ static inline void pair_store(float *to, pair value, bool both)
 }
 
 /* To floats and back. */
-static inline pair pair_rounded(pair value)
+static inline double_pair pair_rounded(double_pair value)
 {
     float values[2];
 
     pair_narrow(values, value);
     return pair_widened(values);
-}
-
-/* clip_value of each. */
-static inline pair pair_clip(const struct clip *clip, pair x_0)
-{
-    return pair_smaller(pair_set(clip->limit), pair_larger(pair_set(-clip->limit), x_0));
 }
 
 /* each(by, i, both) for the values of a row, i even. */
