@@ -1,14 +1,16 @@
 /* The family PointMLP: a small network for points of few dimensions, our own: linear layers
  * over the point, an embedding of the time and, with classes, one of the label.
  *
- * Eight places are evaluated at a time, in one matrix of eight rows, the last ones zero where
- * places run out. In a product of that fixed shape no row depends on its place or on its
- * neighbours; backends check it at start-up. */
+ * Some places at a time are the rows of a matrix that goes through all layers in the worker's
+ * caches. Where no row of a product depends on how many there are, it has the rows that it needs;
+ * else always eight, the last ones zero where places run out: in a product of that fixed shape no
+ * row depends on its place or on its neighbours, which backends check at start-up. */
 #include "core/base/math.h"
 #include "core/model/folder.h"
 #include "core/model/model.h"
 #include "core/model/tensor_list.h"
 #include "core/nn/embedding.h"
+#include "core/nn/memo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +19,7 @@
 #define WIDTH_MAX  65536
 #define LAYERS_MAX 64
 
-enum { TILE = 8 };
+enum { TILE = 8, ROWS_MAX = 64 };
 
 struct layer {
     struct linear_shape shape;
@@ -35,6 +37,7 @@ struct point_mlp {
     size_t time, class_table; /* offsets: frequencies or features; rows of time_dim */
     struct tensor_list tensors;
     struct arena arena;
+    struct memo *times; /* their embeddings */
 };
 
 /* --- config ----------------------------------------------------------------------------------- */
@@ -167,7 +170,7 @@ static bool prepare(struct point_mlp *mlp, struct folder *folder, struct error *
     if (!mlp->fourier)
         embedding_frequencies(mlp->time_dim / 2, 0, weights_at(mlp, mlp->time));
     tensor_list_finish(&mlp->tensors);
-    return true;
+    return memo_create(mlp->time_dim, &mlp->times, error);
 }
 
 static bool point_mlp_open(struct model *model, struct folder *folder,
@@ -190,9 +193,16 @@ static bool point_mlp_open(struct model *model, struct folder *folder,
 
 /* --- evaluation ------------------------------------------------------------------------------- */
 
+/* No row of a product depends on how many there are. */
+static bool takes_any_rows(const struct point_mlp *mlp)
+{
+    return mlp->kernels->samples_at_once > 1;
+}
+
 static size_t matrix_bytes(const struct point_mlp *mlp)
 {
-    return arena_rounded(TILE * mlp->widest * sizeof(float));
+    size_t rows = takes_any_rows(mlp) ? ROWS_MAX : TILE;
+    return arena_rounded(rows * mlp->widest * sizeof(float));
 }
 
 static size_t point_mlp_workspace_bytes(const struct model *model, unsigned threads)
@@ -203,7 +213,7 @@ static size_t point_mlp_workspace_bytes(const struct model *model, unsigned thre
 struct batch {
     const struct point_mlp *mlp;
     const struct place *places;
-    size_t count;
+    size_t count, rows; /* at a time */
     unsigned char *workspace;
 };
 
@@ -222,19 +232,29 @@ static void embed_time(const struct point_mlp *mlp, double time, float *out)
     }
 }
 
+static void fill_time(const struct point_mlp *mlp, double time, float *row)
+{
+    const float *known = memo_find(mlp->times, time, 0);
+    if (known != NULL) {
+        memcpy(row, known, mlp->time_dim * sizeof *row);
+        return;
+    }
+    embed_time(mlp, time, row);
+    memo_store(mlp->times, time, 0, row);
+}
+
 /* Rows of x, time embedding, class embedding; neighbours often have the same time. */
-static void fill_tile(const struct point_mlp *mlp, const struct place *places, size_t count,
+static void fill_rows(const struct point_mlp *mlp, const struct place *places, size_t count,
                       float *rows)
 {
     size_t width = mlp->layers[0].shape.in;
-    memset(rows, 0, TILE * width * sizeof *rows);
     for (size_t i = 0; i < count; i++) {
         float *row = rows + i * width, *time = row + mlp->dim;
         memcpy(row, places[i].x, mlp->dim * sizeof *row);
         if (i > 0 && places[i].time == places[i - 1].time)
             memcpy(time, time - width, mlp->time_dim * sizeof *time);
         else
-            embed_time(mlp, places[i].time, time);
+            fill_time(mlp, places[i].time, time);
         if (mlp->class_count > 0)
             memcpy(time + mlp->time_dim,
                    weights_at(mlp, mlp->class_table) + (size_t)places[i].label * mlp->time_dim,
@@ -242,36 +262,43 @@ static void fill_tile(const struct point_mlp *mlp, const struct place *places, s
     }
 }
 
-static void run_layer(const struct point_mlp *mlp, const struct layer *layer, const float *in,
-                      float *out)
+static void run_layer(const struct point_mlp *mlp, const struct layer *layer, size_t rows,
+                      const float *in, float *out)
 {
     const struct linear_kernel *linear = mlp->kernels->linear;
+    struct linear_shape shape = layer->shape;
+    shape.rows = rows;
     struct layer_call call = {.weights = weights_at(mlp, layer->weights),
                               .bias = weights_at(mlp, layer->bias),
                               .in = in,
                               .out = out,
-                              .in_ld = layer->shape.in,
-                              .out_ld = layer->shape.out,
+                              .in_ld = shape.in,
+                              .out_ld = shape.out,
                               .divisor = 1.0f,
                               .samples = 1};
-    struct parts parts = {0, linear->parts(&layer->shape)};
-    linear->run(mlp->kernels, &layer->shape, &call, parts);
+    linear->run(mlp->kernels, &shape, &call, (struct parts){0, linear->parts(&shape)});
 }
 
-static void run_tile(void *context, size_t item, unsigned worker)
+static void run_rows(void *context, size_t item, unsigned worker)
 {
     const struct batch *batch = context;
     const struct point_mlp *mlp = batch->mlp;
-    const struct place *places = batch->places + item * TILE;
-    size_t rest = batch->count - item * TILE, count = rest < TILE ? rest : TILE;
+    const struct place *places = batch->places + item * batch->rows;
+    size_t rest = batch->count - item * batch->rows;
+    size_t count = rest < batch->rows ? rest : batch->rows, rows = count;
     unsigned char *own = batch->workspace + (size_t)worker * 2 * matrix_bytes(mlp);
     float *in = (float *)(void *)own, *out = (float *)(void *)(own + matrix_bytes(mlp));
-    fill_tile(mlp, places, count, in);
+    fill_rows(mlp, places, count, in);
+    if (!takes_any_rows(mlp)) {
+        size_t width = mlp->layers[0].shape.in;
+        rows = TILE;
+        memset(in + count * width, 0, (rows - count) * width * sizeof *in);
+    }
     for (size_t i = 0; i < mlp->layer_count; i++) {
         const struct layer *layer = &mlp->layers[i];
-        run_layer(mlp, layer, in, out);
+        run_layer(mlp, layer, rows, in, out);
         if (i + 1 < mlp->layer_count)
-            mlp->kernels->pointwise->activate(mlp->activation, out, out, TILE * layer->shape.out);
+            mlp->kernels->pointwise->activate(mlp->activation, out, out, rows * layer->shape.out);
         float *swap = in;
         in = out;
         out = swap;
@@ -283,9 +310,16 @@ static void run_tile(void *context, size_t item, unsigned worker)
 static void point_mlp_evaluate(const struct model *model, const struct place *places, size_t count,
                                struct gang *gang, void *workspace)
 {
-    struct batch batch = {
-        .mlp = model->network, .places = places, .count = count, .workspace = workspace};
-    gang_run(gang, run_tile, &batch, (count + TILE - 1) / TILE);
+    struct batch batch = {.mlp = model->network,
+                          .places = places,
+                          .count = count,
+                          .rows = TILE,
+                          .workspace = workspace};
+    if (takes_any_rows(batch.mlp)) {
+        size_t threads = gang_threads(gang), each = (count + threads - 1) / threads;
+        batch.rows = each < TILE ? TILE : each > ROWS_MAX ? ROWS_MAX : each;
+    }
+    gang_run(gang, run_rows, &batch, (count + batch.rows - 1) / batch.rows);
 }
 
 static double point_mlp_work(const struct model *model)
@@ -301,6 +335,7 @@ static void point_mlp_close(struct model *model)
 {
     struct point_mlp *mlp = model->network;
     tensor_list_finish(&mlp->tensors);
+    memo_destroy(mlp->times);
     arena_finish(&mlp->arena);
     free(mlp);
     model->network = NULL;
