@@ -262,14 +262,20 @@ static void fill_rows(const struct point_mlp *mlp, const struct place *places, s
     }
 }
 
-static void run_layer(const struct point_mlp *mlp, const struct layer *layer, size_t rows,
-                      const float *in, float *out)
+/* A product's bias may be added first or last, as its kernel has it; where it is last, it is added
+ * on the way to the activation. */
+static void run_layer(const struct point_mlp *mlp, size_t index, size_t rows, const float *in,
+                      float *out)
 {
+    const struct layer *layer = &mlp->layers[index];
     const struct linear_kernel *linear = mlp->kernels->linear;
+    const struct pointwise *pointwise = mlp->kernels->pointwise;
+    const float *bias = weights_at(mlp, layer->bias);
+    bool is_last = index + 1 == mlp->layer_count, joined = takes_any_rows(mlp) && !is_last;
     struct linear_shape shape = layer->shape;
     shape.rows = rows;
     struct layer_call call = {.weights = weights_at(mlp, layer->weights),
-                              .bias = weights_at(mlp, layer->bias),
+                              .bias = joined ? NULL : bias,
                               .in = in,
                               .out = out,
                               .in_ld = shape.in,
@@ -277,6 +283,10 @@ static void run_layer(const struct point_mlp *mlp, const struct layer *layer, si
                               .divisor = 1.0f,
                               .samples = 1};
     linear->run(mlp->kernels, &shape, &call, (struct parts){0, linear->parts(&shape)});
+    if (joined)
+        pointwise->activate_rows(mlp->activation, bias, out, rows, shape.out);
+    else if (!is_last)
+        pointwise->activate(mlp->activation, out, out, rows * shape.out);
 }
 
 static void run_rows(void *context, size_t item, unsigned worker)
@@ -295,10 +305,7 @@ static void run_rows(void *context, size_t item, unsigned worker)
         memset(in + count * width, 0, (rows - count) * width * sizeof *in);
     }
     for (size_t i = 0; i < mlp->layer_count; i++) {
-        const struct layer *layer = &mlp->layers[i];
-        run_layer(mlp, layer, rows, in, out);
-        if (i + 1 < mlp->layer_count)
-            mlp->kernels->pointwise->activate(mlp->activation, out, out, rows * layer->shape.out);
+        run_layer(mlp, i, rows, in, out);
         float *swap = in;
         in = out;
         out = swap;

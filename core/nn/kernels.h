@@ -149,6 +149,9 @@ struct pointwise {
     /* Each row z becomes softmax(z * scale), scale > 0. */
     void (*softmax)(float *rows, size_t count, size_t length, float scale);
     void (*activate)(enum activation activation, const float *in, float *out, size_t count);
+    /* Each of `count` rows becomes act(row + bias). */
+    void (*activate_rows)(enum activation activation, const float *bias, float *rows, size_t count,
+                          size_t length);
 };
 
 struct kernels {

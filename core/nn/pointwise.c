@@ -81,6 +81,36 @@ static void activate(enum activation activation, const float *in, float *out, si
     ACTIVATE[activation](in, out, count);
 }
 
+ALWAYS_INLINE void add_bias(const float *bias, float *row, size_t length, bool silu)
+{
+    size_t j = 0;
+    for (; j + LANES <= length; j += LANES) {
+        struct lanes x = lanes_add(lanes_load(row + j), lanes_load(bias + j));
+        if (silu)
+            x = lanes_silu(x);
+        lanes_store(row + j, x);
+    }
+    if (j < length) {
+        struct lanes x =
+            lanes_add(lanes_load_some(row + j, length - j), lanes_load_some(bias + j, length - j));
+        if (silu)
+            x = lanes_silu(x);
+        lanes_store_some(row + j, x, length - j);
+    }
+}
+
+static void activate_rows(enum activation activation, const float *bias, float *rows, size_t count,
+                          size_t length)
+{
+    for (float *row = rows; row < rows + count * length; row += length)
+        if (activation == ACTIVATION_SILU) {
+            add_bias(bias, row, length, true);
+        } else {
+            add_bias(bias, row, length, false);
+            activate(activation, row, row, length);
+        }
+}
+
 /* --- softmax ----------------------------------------------------------------------------------
  * Element j is in lane j % 16, in ascending order; the lanes are folded 8, 4, 2, 1. */
 
@@ -338,4 +368,5 @@ const struct pointwise ISA(pointwise) = {
              .apply = apply},
     .softmax = softmax,
     .activate = activate,
+    .activate_rows = activate_rows,
 };
