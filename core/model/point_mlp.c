@@ -3,8 +3,10 @@
  *
  * Some places at a time are the rows of a matrix that goes through all layers in the worker's
  * caches. Where no row of a product depends on how many there are, it has the rows that it needs;
- * else always eight, the last ones zero where places run out: in a product of that fixed shape no
- * row depends on its place or on its neighbours, which backends check at start-up. */
+ * then the first layer sums over time and class first and over x last, so that what time and class
+ * make of it is remembered and only x is new. Else there are always eight rows, the last ones zero
+ * where places run out: in a product of that fixed shape no row depends on its place or on its
+ * neighbours, which backends check at start-up. */
 #include "core/base/math.h"
 #include "core/model/folder.h"
 #include "core/model/model.h"
@@ -19,7 +21,10 @@
 #define WIDTH_MAX  65536
 #define LAYERS_MAX 64
 
-enum { TILE = 8, ROWS_MAX = 64 };
+enum { TILE = 8, ROWS_MAX = 64, MATRICES = 3 };
+
+/* More of them are worth a product of their own. */
+#define DIM_BEHIND_SUMS 16
 
 struct layer {
     struct linear_shape shape;
@@ -37,7 +42,9 @@ struct point_mlp {
     size_t time, class_table; /* offsets: frequencies or features; rows of time_dim */
     struct tensor_list tensors;
     struct arena arena;
-    struct memo *times; /* their embeddings */
+    bool any_rows;      /* no row of a product depends on how many there are */
+    size_t x_weights;   /* offset: [dim][width of the first layer] where x comes last */
+    struct memo *times; /* embeddings; where x comes last, sums over them and the class */
 };
 
 /* --- config ----------------------------------------------------------------------------------- */
@@ -148,6 +155,7 @@ static void expect_tensors(struct point_mlp *mlp)
         in += mlp->time_dim;
     }
     mlp->widest = in;
+    mlp->x_weights = tensor_list_room(&mlp->tensors, mlp->dim * mlp->layers[0].shape.out);
     for (size_t i = 0; i < mlp->layer_count; i++) {
         expect_layer(mlp, i, in);
         in = mlp->layers[i].shape.out;
@@ -157,6 +165,44 @@ static void expect_tensors(struct point_mlp *mlp)
 static float *weights_at(const struct point_mlp *mlp, size_t offset)
 {
     return (float *)(void *)mlp->arena.base + offset;
+}
+
+/* Where x comes last. */
+static bool sums_known(const struct point_mlp *mlp)
+{
+    return mlp->any_rows && mlp->dim <= DIM_BEHIND_SUMS;
+}
+
+static void run_product(const struct point_mlp *mlp, size_t index, size_t rows, const float *bias,
+                        const float *in, float *out)
+{
+    const struct layer *layer = &mlp->layers[index];
+    const struct linear_kernel *linear = mlp->kernels->linear;
+    struct linear_shape shape = layer->shape;
+    shape.rows = rows;
+    struct layer_call call = {.weights = weights_at(mlp, layer->weights),
+                              .bias = bias,
+                              .in = in,
+                              .out = out,
+                              .in_ld = shape.in,
+                              .out_ld = shape.out,
+                              .divisor = 1.0f,
+                              .samples = 1};
+    linear->run(mlp->kernels, &shape, &call, (struct parts){0, linear->parts(&shape)});
+}
+
+/* Packed weights give themselves back by a product with unit vectors: nothing in it is rounded. */
+static bool read_x_weights(struct point_mlp *mlp, struct error *error)
+{
+    size_t width = mlp->layers[0].shape.in;
+    float *units = calloc(mlp->dim * width, sizeof *units);
+    if (units == NULL)
+        return error_set(error, ERROR_NO_MEMORY, "no memory for a network");
+    for (size_t k = 0; k < mlp->dim; k++)
+        units[k * width + k] = 1.0f;
+    run_product(mlp, 0, mlp->dim, NULL, units, weights_at(mlp, mlp->x_weights));
+    free(units);
+    return true;
 }
 
 static bool prepare(struct point_mlp *mlp, struct folder *folder, struct error *error)
@@ -170,7 +216,9 @@ static bool prepare(struct point_mlp *mlp, struct folder *folder, struct error *
     if (!mlp->fourier)
         embedding_frequencies(mlp->time_dim / 2, 0, weights_at(mlp, mlp->time));
     tensor_list_finish(&mlp->tensors);
-    return memo_create(mlp->time_dim, &mlp->times, error);
+    if (!sums_known(mlp))
+        return memo_create(mlp->time_dim, &mlp->times, error);
+    return read_x_weights(mlp, error) && memo_create(mlp->layers[0].shape.out, &mlp->times, error);
 }
 
 static bool point_mlp_open(struct model *model, struct folder *folder,
@@ -181,6 +229,7 @@ static bool point_mlp_open(struct model *model, struct folder *folder,
         return error_set(error, ERROR_NO_MEMORY, "no memory for a network");
     model->network = mlp;
     mlp->kernels = backend->kernels;
+    mlp->any_rows = mlp->kernels->samples_at_once > 1;
     if (!prepare(mlp, folder, error))
         return false;
     model->shape = (struct model_shape){
@@ -193,21 +242,15 @@ static bool point_mlp_open(struct model *model, struct folder *folder,
 
 /* --- evaluation ------------------------------------------------------------------------------- */
 
-/* No row of a product depends on how many there are. */
-static bool takes_any_rows(const struct point_mlp *mlp)
-{
-    return mlp->kernels->samples_at_once > 1;
-}
-
 static size_t matrix_bytes(const struct point_mlp *mlp)
 {
-    size_t rows = takes_any_rows(mlp) ? ROWS_MAX : TILE;
+    size_t rows = mlp->any_rows ? ROWS_MAX : TILE;
     return arena_rounded(rows * mlp->widest * sizeof(float));
 }
 
 static size_t point_mlp_workspace_bytes(const struct model *model, unsigned threads)
 {
-    return (size_t)threads * 2 * matrix_bytes(model->network);
+    return (size_t)threads * MATRICES * matrix_bytes(model->network);
 }
 
 struct batch {
@@ -230,6 +273,13 @@ static void embed_time(const struct point_mlp *mlp, double time, float *out)
         out[k] = (float)math_sin(angle);
         out[half + k] = (float)math_cos(angle);
     }
+}
+
+static void copy_class(const struct point_mlp *mlp, int32_t label, float *row)
+{
+    if (mlp->class_count > 0)
+        memcpy(row, weights_at(mlp, mlp->class_table) + (size_t)label * mlp->time_dim,
+               mlp->time_dim * sizeof *row);
 }
 
 static void fill_time(const struct point_mlp *mlp, double time, float *row)
@@ -255,11 +305,65 @@ static void fill_rows(const struct point_mlp *mlp, const struct place *places, s
             memcpy(time, time - width, mlp->time_dim * sizeof *time);
         else
             fill_time(mlp, places[i].time, time);
-        if (mlp->class_count > 0)
-            memcpy(time + mlp->time_dim,
-                   weights_at(mlp, mlp->class_table) + (size_t)places[i].label * mlp->time_dim,
-                   mlp->time_dim * sizeof *time);
+        copy_class(mlp, places[i].label, time + mlp->time_dim);
     }
+}
+
+static bool like_the_one_before(const struct place *places, size_t i)
+{
+    return i > 0 && places[i].time == places[i - 1].time && places[i].label == places[i - 1].label;
+}
+
+/* Sums that are not known yet become so, in one product; `missing` are rows of `sums`. */
+static void add_up(const struct point_mlp *mlp, const struct place *places, const size_t *missing,
+                   size_t count, float *const matrices[MATRICES])
+{
+    const struct linear_shape *shape = &mlp->layers[0].shape;
+    float *sums = matrices[0], *in = matrices[1], *out = matrices[2];
+    for (size_t i = 0; i < count; i++) {
+        float *row = in + i * shape->in, *time = row + mlp->dim;
+        memset(row, 0, mlp->dim * sizeof *row);
+        embed_time(mlp, places[missing[i]].time, time);
+        copy_class(mlp, places[missing[i]].label, time + mlp->time_dim);
+    }
+    run_product(mlp, 0, count, NULL, in, out);
+    for (size_t i = 0; i < count; i++) {
+        const struct place *place = &places[missing[i]];
+        const float *row = out + i * shape->out;
+        memcpy(sums + missing[i] * shape->out, row, shape->out * sizeof *row);
+        memo_store(mlp->times, place->time, place->label, row);
+    }
+}
+
+/* The first layer where x comes last, into matrices[0]. */
+static void run_first(const struct point_mlp *mlp, const struct place *places, size_t count,
+                      float *const matrices[MATRICES])
+{
+    size_t missing[ROWS_MAX], missing_count = 0, width = mlp->layers[0].shape.out;
+    float *sums = matrices[0], *x = matrices[1];
+    for (size_t i = 0; i < count; i++) {
+        if (like_the_one_before(places, i))
+            continue;
+        const float *known = memo_find(mlp->times, places[i].time, places[i].label);
+        if (known != NULL)
+            memcpy(sums + i * width, known, width * sizeof *sums);
+        else
+            missing[missing_count++] = i;
+    }
+    if (missing_count > 0)
+        add_up(mlp, places, missing, missing_count, matrices);
+    for (size_t i = 0; i < count; i++) {
+        if (like_the_one_before(places, i))
+            memcpy(sums + i * width, sums + (i - 1) * width, width * sizeof *sums);
+        memcpy(x + i * mlp->dim, places[i].x, mlp->dim * sizeof *x);
+    }
+    bool is_last = mlp->layer_count == 1;
+    struct row_end end = {.activation = is_last ? ACTIVATION_NONE : mlp->activation,
+                          .bias = weights_at(mlp, mlp->layers[0].bias),
+                          .x = x,
+                          .weights = weights_at(mlp, mlp->x_weights),
+                          .depth = mlp->dim};
+    mlp->kernels->pointwise->finish_rows(&end, sums, count, width);
 }
 
 /* A product's bias may be added first or last, as its kernel has it; where it is last, it is added
@@ -267,26 +371,16 @@ static void fill_rows(const struct point_mlp *mlp, const struct place *places, s
 static void run_layer(const struct point_mlp *mlp, size_t index, size_t rows, const float *in,
                       float *out)
 {
-    const struct layer *layer = &mlp->layers[index];
-    const struct linear_kernel *linear = mlp->kernels->linear;
     const struct pointwise *pointwise = mlp->kernels->pointwise;
-    const float *bias = weights_at(mlp, layer->bias);
-    bool is_last = index + 1 == mlp->layer_count, joined = takes_any_rows(mlp) && !is_last;
-    struct linear_shape shape = layer->shape;
-    shape.rows = rows;
-    struct layer_call call = {.weights = weights_at(mlp, layer->weights),
-                              .bias = joined ? NULL : bias,
-                              .in = in,
-                              .out = out,
-                              .in_ld = shape.in,
-                              .out_ld = shape.out,
-                              .divisor = 1.0f,
-                              .samples = 1};
-    linear->run(mlp->kernels, &shape, &call, (struct parts){0, linear->parts(&shape)});
+    const float *bias = weights_at(mlp, mlp->layers[index].bias);
+    size_t width = mlp->layers[index].shape.out;
+    bool is_last = index + 1 == mlp->layer_count, joined = mlp->any_rows && !is_last;
+    run_product(mlp, index, rows, joined ? NULL : bias, in, out);
+    struct row_end end = {.activation = mlp->activation, .bias = bias};
     if (joined)
-        pointwise->activate_rows(mlp->activation, bias, out, rows, shape.out);
+        pointwise->finish_rows(&end, out, rows, width);
     else if (!is_last)
-        pointwise->activate(mlp->activation, out, out, rows * shape.out);
+        pointwise->activate(mlp->activation, out, out, rows * width);
 }
 
 static void run_rows(void *context, size_t item, unsigned worker)
@@ -295,16 +389,19 @@ static void run_rows(void *context, size_t item, unsigned worker)
     const struct point_mlp *mlp = batch->mlp;
     const struct place *places = batch->places + item * batch->rows;
     size_t rest = batch->count - item * batch->rows;
-    size_t count = rest < batch->rows ? rest : batch->rows, rows = count;
-    unsigned char *own = batch->workspace + (size_t)worker * 2 * matrix_bytes(mlp);
-    float *in = (float *)(void *)own, *out = (float *)(void *)(own + matrix_bytes(mlp));
-    fill_rows(mlp, places, count, in);
-    if (!takes_any_rows(mlp)) {
-        size_t width = mlp->layers[0].shape.in;
-        rows = TILE;
-        memset(in + count * width, 0, (rows - count) * width * sizeof *in);
+    size_t count = rest < batch->rows ? rest : batch->rows, rows = mlp->any_rows ? count : TILE;
+    size_t bytes = matrix_bytes(mlp), first = 0, width = mlp->layers[0].shape.in;
+    float *own = (float *)(void *)(batch->workspace + (size_t)worker * MATRICES * bytes);
+    float *matrices[MATRICES] = {own, own + bytes / sizeof *own, own + 2 * bytes / sizeof *own};
+    if (sums_known(mlp)) {
+        run_first(mlp, places, count, matrices);
+        first = 1;
+    } else {
+        fill_rows(mlp, places, count, matrices[0]);
+        memset(matrices[0] + count * width, 0, (rows - count) * width * sizeof *own);
     }
-    for (size_t i = 0; i < mlp->layer_count; i++) {
+    float *in = matrices[0], *out = matrices[1];
+    for (size_t i = first; i < mlp->layer_count; i++) {
         run_layer(mlp, i, rows, in, out);
         float *swap = in;
         in = out;
@@ -322,7 +419,7 @@ static void point_mlp_evaluate(const struct model *model, const struct place *pl
                           .count = count,
                           .rows = TILE,
                           .workspace = workspace};
-    if (takes_any_rows(batch.mlp)) {
+    if (batch.mlp->any_rows) {
         size_t threads = gang_threads(gang), each = (count + threads - 1) / threads;
         batch.rows = each < TILE ? TILE : each > ROWS_MAX ? ROWS_MAX : each;
     }

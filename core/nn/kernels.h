@@ -143,15 +143,21 @@ struct norm_kernel {
     void (*apply)(const struct norm_shape *shape, const struct norm_call *call, size_t part);
 };
 
+/* How sums become a layer's output: each goes on by x W, in one chain, then act(sum + bias). */
+struct row_end {
+    enum activation activation;
+    const float *bias;
+    const float *x, *weights; /* rows of `depth`; [depth][length]; depth 0: none */
+    size_t depth;
+};
+
 /* What is done to single numbers and along rows. */
 struct pointwise {
     struct norm_kernel norm;
     /* Each row z becomes softmax(z * scale), scale > 0. */
     void (*softmax)(float *rows, size_t count, size_t length, float scale);
     void (*activate)(enum activation activation, const float *in, float *out, size_t count);
-    /* Each of `count` rows becomes act(row + bias). */
-    void (*activate_rows)(enum activation activation, const float *bias, float *rows, size_t count,
-                          size_t length);
+    void (*finish_rows)(const struct row_end *end, float *rows, size_t count, size_t length);
 };
 
 struct kernels {

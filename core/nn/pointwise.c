@@ -81,34 +81,37 @@ static void activate(enum activation activation, const float *in, float *out, si
     ACTIVATE[activation](in, out, count);
 }
 
-ALWAYS_INLINE void add_bias(const float *bias, float *row, size_t length, bool silu)
+/* The rest of the chains of some numbers from column j on, then bias and perhaps SiLU. */
+ALWAYS_INLINE struct lanes finished(const struct row_end *end, const float *x, size_t length,
+                                    size_t j, struct lanes sum)
 {
-    size_t j = 0;
-    for (; j + LANES <= length; j += LANES) {
-        struct lanes x = lanes_add(lanes_load(row + j), lanes_load(bias + j));
-        if (silu)
-            x = lanes_silu(x);
-        lanes_store(row + j, x);
+    size_t count = length - j;
+    for (size_t k = 0; k < end->depth; k++) {
+        const float *weights = end->weights + k * length + j;
+        sum = lanes_fma(lanes_set(x[k]),
+                        count < LANES ? lanes_load_some(weights, count) : lanes_load(weights), sum);
     }
-    if (j < length) {
-        struct lanes x =
-            lanes_add(lanes_load_some(row + j, length - j), lanes_load_some(bias + j, length - j));
-        if (silu)
-            x = lanes_silu(x);
-        lanes_store_some(row + j, x, length - j);
-    }
+    sum = lanes_add(sum, count < LANES ? lanes_load_some(end->bias + j, count)
+                                       : lanes_load(end->bias + j));
+    if (end->activation == ACTIVATION_SILU)
+        sum = lanes_silu(sum);
+    return sum;
 }
 
-static void activate_rows(enum activation activation, const float *bias, float *rows, size_t count,
-                          size_t length)
+static void finish_rows(const struct row_end *end, float *rows, size_t count, size_t length)
 {
-    for (float *row = rows; row < rows + count * length; row += length)
-        if (activation == ACTIVATION_SILU) {
-            add_bias(bias, row, length, true);
-        } else {
-            add_bias(bias, row, length, false);
-            activate(activation, row, row, length);
-        }
+    const float *x = end->x;
+    for (float *row = rows; row < rows + count * length; row += length, x += end->depth) {
+        size_t j = 0;
+        for (; j + LANES <= length; j += LANES)
+            lanes_store(row + j, finished(end, x, length, j, lanes_load(row + j)));
+        if (j < length)
+            lanes_store_some(row + j,
+                             finished(end, x, length, j, lanes_load_some(row + j, length - j)),
+                             length - j);
+        if (end->activation != ACTIVATION_SILU)
+            activate(end->activation, row, row, length);
+    }
 }
 
 /* --- softmax ----------------------------------------------------------------------------------
@@ -368,5 +371,5 @@ const struct pointwise ISA(pointwise) = {
              .apply = apply},
     .softmax = softmax,
     .activate = activate,
-    .activate_rows = activate_rows,
+    .finish_rows = finish_rows,
 };

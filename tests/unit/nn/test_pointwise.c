@@ -87,20 +87,28 @@ static void activations_keep_what_is_not_a_number(void **state)
         }
 }
 
-static void rows_with_a_bias_are_the_activation_of_the_sum(void **state)
+static void sums_go_on_in_one_chain_to_bias_and_activation(void **state)
 {
     (void)state;
-    enum { LENGTH = 37, ROWS = 5 };
-    float x[ROWS * LENGTH], y[ROWS * LENGTH], bias[LENGTH];
+    enum { LENGTH = 37, ROWS = 5, DEPTH = 3 };
+    float sums[ROWS * LENGTH], y[ROWS * LENGTH], bias[LENGTH], x[ROWS * DEPTH], w[DEPTH * LENGTH];
     numbers_fill(bias, LENGTH, 3);
+    numbers_fill(x, ROWS * DEPTH, 5);
+    numbers_fill(w, DEPTH * LENGTH, 6);
     for (size_t b = 0; b < build_count(); b++)
         for (enum activation a = ACTIVATION_NONE; a <= ACTIVATION_TANH; a++) {
-            numbers_fill(x, ROWS * LENGTH, 4);
-            for (size_t i = 0; i < ROWS * LENGTH; i++)
-                y[i] = x[i] + bias[i % LENGTH];
+            size_t depth = a == ACTIVATION_GELU ? 0 : DEPTH;
+            const struct row_end end = {a, bias, x, w, depth};
+            numbers_fill(sums, ROWS * LENGTH, 4);
+            for (size_t i = 0; i < ROWS * LENGTH; i++) {
+                y[i] = sums[i];
+                for (size_t k = 0; k < depth; k++)
+                    y[i] = fmaf(x[i / LENGTH * depth + k], w[k * LENGTH + i % LENGTH], y[i]);
+                y[i] = y[i] + bias[i % LENGTH];
+            }
             BUILDS[0]->activate(a, y, y, ROWS * LENGTH);
-            BUILDS[b]->activate_rows(a, bias, x, ROWS, LENGTH);
-            assert_memory_equal(x, y, sizeof x);
+            BUILDS[b]->finish_rows(&end, sums, ROWS, LENGTH);
+            assert_memory_equal(sums, y, sizeof y);
         }
 }
 
@@ -343,7 +351,7 @@ int main(void)
         cmocka_unit_test(activations_are_those_of_their_names),
         cmocka_unit_test(activations_stay_finite_far_out),
         cmocka_unit_test(activations_keep_what_is_not_a_number),
-        cmocka_unit_test(rows_with_a_bias_are_the_activation_of_the_sum),
+        cmocka_unit_test(sums_go_on_in_one_chain_to_bias_and_activation),
         cmocka_unit_test(softmax_rows_are_shares),
         cmocka_unit_test(group_norm_of_equal_numbers_is_a_number),
         cmocka_unit_test(group_norm_is_right_with_and_without_modulation),
