@@ -44,7 +44,7 @@ static void gather(const struct conv_shape *shape, const float *weights, size_t 
     if (count < PANEL_COLUMNS)
         memset(kernels, 0, sizeof *kernels);
     for (size_t n = 0; n < PANEL_COLUMNS && n < count; n++) {
-        const float *from = weights + ((column + n) * shape->in_channels + k) * (KERNEL * KERNEL);
+        const float *from = weights + ((column + n) * shape->in_channels + k) * KERNEL * KERNEL;
         for (size_t y = 0; y < KERNEL; y++)
             for (size_t x = 0; x < KERNEL; x++)
                 kernels->at[y][x][n] = (double)from[y * KERNEL + x];

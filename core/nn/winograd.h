@@ -53,8 +53,7 @@ static size_t whole_lanes(size_t channels)
     return divided_up(channels, LANES) * LANES;
 }
 
-/* --- how a layer is cut, by its shape alone ------------------------------------------------------
- */
+/* --- how a layer is cut, by its shape alone --------------------------------------------------- */
 
 static size_t tile_rows(const struct conv_shape *shape)
 {
