@@ -23,7 +23,7 @@ WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wdouble-promotio
         -Wmissing-prototypes -Wcast-qual -Wformat=2 -Wvla -Wundef -Wnull-dereference -Wswitch-enum \
         -Wimplicit-fallthrough
 CFLAGS ?= -O2 -g
-SANITIZE := $(if $(SAN),-O1 -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+SANITIZE := $(if $(SAN),-O1 -fno-var-tracking -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 FLAGS  := -std=c11 -D_GNU_SOURCE -I. -isystem /usr/include/x86_64-linux-gnu/openblas-pthread -MMD -MP \
           -pthread -ffp-contract=off -fno-math-errno -fno-trapping-math $(WARN)
 LINK   := -pthread -L$(BLAS) -Wl,-rpath,$(BLAS) $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
