@@ -1,7 +1,10 @@
 #include "core/nn/native.h"
 
-/* Fewer channels than this fill no lanes: such layers are products of windows or of taps. */
-enum { CHANNELS_MIN = 16, WINOGRAD4_MIN = 11, WINOGRAD2_MIN = 3 };
+/* Fewer channels than these fill no lanes: such layers are products of windows or of taps. The
+ * larger tiles need fewer products and more weights. On maps of few tiles that pays where the
+ * weights stay in the caches: FEW_WEIGHTS pairs of channels are 2.4 MB. */
+enum { CHANNELS_MIN = 16, WINOGRAD4_MIN = 11, WINOGRAD4_FEW_MIN = 7, WINOGRAD2_MIN = 3 };
+enum { FEW_WEIGHTS = 128 * 128 };
 
 enum conv_algorithm native_conv_algorithm(const struct conv_shape *shape)
 {
@@ -13,5 +16,6 @@ enum conv_algorithm native_conv_algorithm(const struct conv_shape *shape)
         return CONV_OUT;
     if (shape->in_channels < CHANNELS_MIN || side < WINOGRAD2_MIN)
         return CONV_DIRECT;
-    return side >= WINOGRAD4_MIN ? CONV_WINOGRAD4 : CONV_WINOGRAD2;
+    bool few = shape->in_channels * shape->out_channels <= FEW_WEIGHTS;
+    return side >= (few ? WINOGRAD4_FEW_MIN : WINOGRAD4_MIN) ? CONV_WINOGRAD4 : CONV_WINOGRAD2;
 }
