@@ -85,14 +85,10 @@ INLINE void multiply(struct tile tile, const size_t rows, const size_t vectors, 
 #define SMALL_TILES(X)                                                                             \
     X(1, 4) X(1, 2) X(2, 2) X(3, 2) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 #if defined(AVX512_BUILD)
-#define TILES(X)                                                                                   \
-    SMALL_TILES(X)                                                                                 \
-    X(2, 4)                                                                                        \
-    X(3, 4)                                                                                        \
-    X(4, 4)                                                                                        \
-    X(5, 4)                                                                                        \
-    X(6, 4) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(7, 1) X(8, 1)      \
-        X(9, 1) X(10, 1) X(11, 1)
+#define WIDE_TILES(X)   X(2, 4) X(3, 4) X(4, 4) X(5, 4) X(6, 4)
+#define MIDDLE_TILES(X) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2)
+#define NARROW_TILES(X) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1)
+#define TILES(X)        SMALL_TILES(X) WIDE_TILES(X) MIDDLE_TILES(X) NARROW_TILES(X)
 #else
 #define TILES SMALL_TILES
 #endif

@@ -2,6 +2,7 @@
 #include "tests/support/test.h"
 
 #include "core/base/gang.h"
+#include "core/nn/kernels.h"
 #include "tests/support/kernel_list.h"
 #include "tests/support/numbers.h"
 
