@@ -154,8 +154,8 @@ struct row_end {
 /* What is done to single numbers and along rows. */
 struct pointwise {
     struct norm_kernel norm;
-    /* Each row z becomes softmax(z * scale), scale > 0. */
-    void (*softmax)(float *rows, size_t count, size_t length, float scale);
+    /* Each row z, `ld` floats after the one before it, becomes softmax(z * scale), scale > 0. */
+    void (*softmax)(float *rows, size_t ld, size_t count, size_t length, float scale);
     void (*activate)(enum activation activation, const float *in, float *out, size_t count);
     void (*finish_rows)(const struct row_end *end, float *rows, size_t count, size_t length);
 };

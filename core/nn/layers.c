@@ -389,7 +389,7 @@ static void attention_part(const struct kernels *kernels, const struct attention
                           .c_ld = shape->tokens,
                           .divisor = 1.0f};
     kernels->gemm(&scores);
-    kernels->pointwise->softmax(scratch, rows, shape->tokens, shape->scale);
+    kernels->pointwise->softmax(scratch, shape->tokens, rows, shape->tokens, shape->scale);
     struct gemm values = {.rows = rows,
                           .columns = shape->head_dim,
                           .depth = shape->tokens,

@@ -61,10 +61,16 @@ static size_t queries_at_once(const struct attention_shape *shape)
     return smaller(smaller(fitting, QUERIES_MAX), cut_of(shape).queries);
 }
 
+/* Whole lanes, so that no vector reaches into the next query's scores. */
+static size_t scores_ld(const struct attention_shape *shape)
+{
+    return (shape->tokens + LANES - 1) / LANES * LANES;
+}
+
 static size_t scratch_floats(const struct attention_shape *shape)
 {
     return panel_floats(shape->tokens, shape->head_dim) +
-           panel_floats(shape->head_dim, shape->tokens) + queries_at_once(shape) * shape->tokens;
+           panel_floats(shape->head_dim, shape->tokens) + queries_at_once(shape) * scores_ld(shape);
 }
 
 struct room {
@@ -164,6 +170,7 @@ static void run_queries(const struct attention_shape *shape, const struct attent
                         size_t head, struct parts queries, const struct room *room)
 {
     size_t rows = queries.end - queries.begin, feature = head * shape->head_dim;
+    size_t ld = scores_ld(shape);
     struct panel_product scores = {.rows = rows,
                                    .columns = shape->tokens,
                                    .depth = shape->head_dim,
@@ -171,14 +178,14 @@ static void run_queries(const struct attention_shape *shape, const struct attent
                                    .a_ld = call->q_ld,
                                    .panels = room->keys,
                                    .c = room->scores,
-                                   .c_ld = shape->tokens};
+                                   .c_ld = ld};
     ISA(panel_product)(&scores);
-    ISA(pointwise).softmax(room->scores, rows, shape->tokens, shape->scale);
+    ISA(pointwise).softmax(room->scores, ld, rows, shape->tokens, shape->scale);
     struct panel_product values = {.rows = rows,
                                    .columns = shape->head_dim,
                                    .depth = shape->tokens,
                                    .a = room->scores,
-                                   .a_ld = shape->tokens,
+                                   .a_ld = ld,
                                    .panels = room->values,
                                    .c = call->out + queries.begin * call->out_ld + feature,
                                    .c_ld = call->out_ld};

@@ -117,6 +117,8 @@ static void finish_rows(const struct row_end *end, float *rows, size_t count, si
 /* --- softmax ----------------------------------------------------------------------------------
  * Element j is in lane j % 16, in ascending order; the lanes are folded 8, 4, 2, 1. */
 
+enum { SHORT_ROW = 4 * LANES };
+
 static inline float row_largest(const float *z, size_t length)
 {
     struct lanes largest = lanes_set(-FLT_MAX);
@@ -155,9 +157,45 @@ ALWAYS_INLINE struct exponentials row_exponentials(float *z, size_t length, stru
     return row;
 }
 
-static void softmax(float *rows, size_t count, size_t length, float scale)
+/* A row of so many lanes, the last of them perhaps in part, that never leaves the registers. */
+ALWAYS_INLINE void softmax_short(float *z, size_t length, size_t count, float scale)
 {
-    for (float *z = rows; z < rows + count * length; z += length) {
+    struct lanes x[SHORT_ROW / LANES], largest = lanes_set(-FLT_MAX), sum = lanes_set(0.0f);
+    size_t last = count - 1, rest = length - last * LANES;
+    for (size_t i = 0; i < last; i++) {
+        x[i] = lanes_load(z + i * LANES);
+        largest = lanes_larger(largest, x[i]);
+    }
+    x[last] = lanes_load_some(z + last * LANES, rest);
+    float top = lanes_largest(lanes_join(lanes_larger(largest, x[last]), largest, rest));
+    struct lanes factor = lanes_set(scale), term = lanes_set(-(top * scale));
+    for (size_t i = 0; i < count; i++) {
+        struct lanes t = lanes_larger(lanes_fma(x[i], factor, term), lanes_set(-87.0f));
+        x[i] = lanes_exponential(t);
+        sum = lanes_add(sum, i < last ? x[i] : lanes_join(x[i], lanes_set(0.0f), rest));
+    }
+    factor = lanes_set(1.0f / lanes_sum(sum));
+    for (size_t i = 0; i < last; i++)
+        lanes_store(z + i * LANES, lanes_multiply(x[i], factor));
+    lanes_store_some(z + last * LANES, lanes_multiply(x[last], factor), rest);
+}
+
+#define SOFTMAX_SHORT(count)                                                                       \
+    static void softmax_short_##count(float *rows, size_t ld, size_t rows_count, size_t length,    \
+                                      float scale)                                                 \
+    {                                                                                              \
+        for (size_t row = 0; row < rows_count; row++)                                              \
+            softmax_short(rows + row * ld, length, count, scale);                                  \
+    }
+SOFTMAX_SHORT(1)
+SOFTMAX_SHORT(2)
+SOFTMAX_SHORT(3)
+SOFTMAX_SHORT(4)
+#undef SOFTMAX_SHORT
+
+static void softmax_long(float *rows, size_t ld, size_t count, size_t length, float scale)
+{
+    for (float *z = rows; z < rows + count * ld; z += ld) {
         float shift = -(row_largest(z, length) * scale);
         struct exponentials row = row_exponentials(z, length, lanes_set(scale), lanes_set(shift));
         struct lanes factor = lanes_set(1.0f / lanes_sum(row.sum));
@@ -167,6 +205,18 @@ static void softmax(float *rows, size_t count, size_t length, float scale)
         if (j < length)
             lanes_store_some(z + j, lanes_multiply(row.last, factor), length - j);
     }
+}
+
+static void softmax(float *rows, size_t ld, size_t count, size_t length, float scale)
+{
+    static void (*const SHORT[])(float *, size_t, size_t, size_t, float) = {
+        softmax_short_1, softmax_short_2, softmax_short_3, softmax_short_4};
+    if (length == 0)
+        return;
+    if (length <= SHORT_ROW)
+        SHORT[(length - 1) / LANES](rows, ld, count, length, scale);
+    else
+        softmax_long(rows, ld, count, length, scale);
 }
 
 /* --- group norm -------------------------------------------------------------------------------
@@ -277,29 +327,59 @@ static void channel_sums(const struct norm_shape *shape, const struct norm_call 
     }
 }
 
-/* y = (x - mean) / sqrt(var + epsilon) gamma + beta, then y (1 + s) + b where there is a
- * modulation (Dhariwal & Nichol 2021), as one factor and one term a channel. */
-static void group_scale_shift(const struct norm_shape *shape, const struct norm_call *call,
-                              size_t begin, struct sums sums)
+/* Sums of channels become, for each group, its mean and 1 / sqrt(variance + epsilon). */
+static void group_moments(const struct norm_shape *shape, size_t groups, double *restrict x,
+                          double *restrict square)
 {
     size_t count = shape->channels / shape->groups;
-    double n = (double)(shape->height * shape->width * count), sum = 0, square = 0;
-    for (size_t c = 0; c < count; c++) {
-        sum += sums.x[c];
-        square += sums.square[c];
-    }
-    double mean = sum / n, variance = square / n - mean * mean;
-    double r = 1.0 / sqrt((variance > 0 ? variance : 0) + shape->epsilon);
-    for (size_t c = begin; c < begin + count; c++) {
-        double factor = (double)call->gamma[c] * r;
-        double term = (double)call->beta[c] - mean * factor;
-        if (call->modulation != NULL) {
-            double s = 1.0 + (double)call->modulation[c];
-            factor *= s;
-            term = term * s + (double)call->modulation[shape->channels + c];
+    double n = (double)(shape->height * shape->width * count);
+    for (size_t group = 0; group < groups; group++) {
+        double sum = 0, sum_square = 0;
+        for (size_t c = group * count; c < (group + 1) * count; c++) {
+            sum += x[c];
+            sum_square += square[c];
         }
-        call->scale_shift[c] = (float)factor;
-        call->scale_shift[shape->channels + c] = (float)term;
+        x[group] = sum;
+        square[group] = sum_square;
+    }
+    for (size_t group = 0; group < groups; group++) {
+        double mean = x[group] / n, variance = square[group] / n - mean * mean;
+        x[group] = mean;
+        square[group] = 1.0 / sqrt((variance > 0 ? variance : 0) + shape->epsilon);
+    }
+}
+
+/* A number a group becomes one a channel, in place. */
+static void spread(double *x, size_t groups, size_t count)
+{
+    for (size_t group = groups; group-- > 0;)
+        for (size_t c = count; c-- > 0;)
+            x[group * count + c] = x[group];
+}
+
+/* y = (x - mean) / sqrt(var + epsilon) gamma + beta, then y (1 + s) + b where there is a
+ * modulation (Dhariwal & Nichol 2021), as one factor and one term a channel, `begin` the first. */
+static void scale_shift(const struct norm_call *call, size_t channels, size_t begin, size_t count,
+                        struct sums moments)
+{
+    const float *restrict gamma = call->gamma + begin, *restrict beta = call->beta + begin;
+    const double *restrict mean = moments.x, *restrict r = moments.square;
+    float *restrict scale = call->scale_shift + begin;
+    float *restrict shift = call->scale_shift + channels + begin;
+    if (call->modulation == NULL) {
+        for (size_t c = 0; c < count; c++) {
+            double factor = (double)gamma[c] * r[c];
+            scale[c] = (float)factor;
+            shift[c] = (float)((double)beta[c] - mean[c] * factor);
+        }
+        return;
+    }
+    const float *restrict times = call->modulation + begin, *restrict plus = times + channels;
+    for (size_t c = 0; c < count; c++) {
+        double factor = (double)gamma[c] * r[c], s = 1.0 + (double)times[c];
+        double term = (double)beta[c] - mean[c] * factor;
+        scale[c] = (float)(factor * s);
+        shift[c] = (float)(term * s + (double)plus[c]);
     }
 }
 
@@ -311,9 +391,10 @@ static void statistics(const struct norm_shape *shape, const struct norm_call *c
     double *x = (double *)(void *)scratch;
     struct sums sums = {x, x + rounded_channels(shape)};
     channel_sums(shape, call, first * count, last * count, sums);
-    for (size_t group = first; group < last; group++) {
-        group_scale_shift(shape, call, group * count, sums_from(sums, (group - first) * count));
-    }
+    group_moments(shape, last - first, sums.x, sums.square);
+    spread(sums.x, last - first, count);
+    spread(sums.square, last - first, count);
+    scale_shift(call, shape->channels, first * count, (last - first) * count, sums);
 }
 
 static size_t apply_parts(const struct norm_shape *shape)

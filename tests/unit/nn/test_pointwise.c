@@ -119,21 +119,23 @@ static void softmax_rows_are_shares(void **state)
     (void)state;
     for (size_t b = 0; b < build_count(); b++)
         for (size_t length = 1; length < 70; length += 3) {
-            float rows[2 * 70], z[2 * 70];
-            numbers_fill(z, 2 * length, length);
-            for (size_t i = 0; i < 2 * length; i++)
+            float rows[2 * 75], z[2 * 75];
+            const size_t ld = length + length % 5;
+            numbers_fill(z, 2 * ld, length);
+            for (size_t i = 0; i < 2 * ld; i++)
                 z[i] *= 40.0f;
             memcpy(rows, z, sizeof rows);
-            BUILDS[b]->softmax(rows, 2, length, 0.5f);
+            BUILDS[b]->softmax(rows, ld, 2, length, 0.5f);
             for (size_t row = 0; row < 2; row++) {
                 double sum = 0;
                 for (size_t j = 0; j < length; j++)
-                    sum += exp(0.5 * (double)z[row * length + j]);
+                    sum += exp(0.5 * (double)z[row * ld + j]);
                 for (size_t j = 0; j < length; j++) {
-                    double share = exp(0.5 * (double)z[row * length + j]) / sum;
-                    assert_true(fabs((double)rows[row * length + j] - share) <=
-                                4e-6 * share + 1e-12);
+                    double share = exp(0.5 * (double)z[row * ld + j]) / sum;
+                    assert_true(fabs((double)rows[row * ld + j] - share) <= 4e-6 * share + 1e-12);
                 }
+                for (size_t j = length; j < ld; j++)
+                    assert_true(rows[row * ld + j] == z[row * ld + j]);
             }
         }
 }
@@ -306,8 +308,8 @@ static void compare_softmax(const struct pointwise *build)
     for (size_t length = 1; length < 100; length++) {
         numbers_fill(x, COUNT, length);
         memcpy(y, x, sizeof x);
-        pointwise_baseline.softmax(x, COUNT / length, length, 7.0f);
-        build->softmax(y, COUNT / length, length, 7.0f);
+        pointwise_baseline.softmax(x, length, COUNT / length, length, 7.0f);
+        build->softmax(y, length, COUNT / length, length, 7.0f);
         assert_memory_equal(x, y, sizeof x);
     }
 }
