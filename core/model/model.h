@@ -54,7 +54,7 @@ struct place {
     int32_t label;             /* -1: no class given */
     struct level level;        /* of x: an exact model needs it, a network does not look */
     bool wants_score;          /* an exact model answers the score, whatever its head */
-    const float *class_vector; /* only where class_input.needs_vector: in place of a label */
+    const float *class_vector; /* in place of a label, if class_input.needs_vector; NULL: zeros */
 };
 
 struct model;

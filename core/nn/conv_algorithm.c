@@ -14,7 +14,7 @@ enum conv_algorithm native_conv_algorithm(const struct conv_shape *shape)
         return CONV_DIRECT;
     if (shape->out_channels < CHANNELS_MIN)
         return CONV_OUT;
-    if (shape->in_channels < CHANNELS_MIN || side < WINOGRAD2_MIN)
+    if (shape->in_channels < CHANNELS_MIN || side < WINOGRAD2_MIN || shape->pad != 1)
         return CONV_DIRECT;
     bool few = shape->in_channels * shape->out_channels <= FEW_WEIGHTS;
     return side >= (few ? WINOGRAD4_FEW_MIN : WINOGRAD4_MIN) ? CONV_WINOGRAD4 : CONV_WINOGRAD2;

@@ -24,7 +24,7 @@ struct evaluation {
     float *output;
     double time;
     int32_t label;
-    const float *vector;
+    const float *vector; /* NULL: zeros */
 };
 
 /* A view of a buffer: row p begins at offset + p * ld, in floats. */

@@ -1,4 +1,4 @@
-/* What each kind of operation does with one evaluation. */
+/* What each kind of operation does with one evaluation, or with a group of them. */
 #include "core/nn/embedding.h"
 #include "core/nn/fir.h"
 #include "core/nn/network.h"
@@ -88,8 +88,11 @@ SIMPLE_OP(image_out_over_time);
 static void vector_in_run(const struct op_run *run, size_t part)
 {
     (void)part;
-    memcpy(at(run, run->op->out), run->evaluation->vector,
-           run->op->shape.embedding.count * sizeof(float));
+    size_t bytes = run->op->shape.embedding.count * sizeof(float);
+    if (run->evaluation->vector == NULL)
+        memset(at(run, run->op->out), 0, bytes);
+    else
+        memcpy(at(run, run->op->out), run->evaluation->vector, bytes);
 }
 SIMPLE_OP(vector_in);
 

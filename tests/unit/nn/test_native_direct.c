@@ -287,12 +287,31 @@ static void convolutions_in_several_parts_are_right(void **state)
     }
 }
 
+/* Winograd's tiles begin one pixel outside of the map. */
+static void a_map_that_is_not_padded_is_no_matter_for_winograd(void **state)
+{
+    (void)state;
+    struct conv_shape shape = {.in_height = 16,
+                               .in_width = 16,
+                               .in_channels = 32,
+                               .out_height = 16,
+                               .out_width = 16,
+                               .out_channels = 32,
+                               .stride = 1,
+                               .pad = 1};
+    assert_int_equal(native_conv_algorithm(&shape), CONV_WINOGRAD4);
+    shape.pad = 0;
+    shape.out_height = shape.out_width = 14;
+    assert_int_equal(native_conv_algorithm(&shape), CONV_DIRECT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_number_of_a_direct_convolution_is_one_chain),
         cmocka_unit_test(a_number_of_few_channels_is_nine_chains_added),
         cmocka_unit_test(convolutions_in_several_parts_are_right),
+        cmocka_unit_test(a_map_that_is_not_padded_is_no_matter_for_winograd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

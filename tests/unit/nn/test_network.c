@@ -183,6 +183,36 @@ static void a_table_answers_the_row_of_the_time_or_the_label(void **state)
     network_finish(&network);
 }
 
+/* A model whose class is a vector is measured before anybody gave it one. */
+static void a_vector_that_is_not_given_is_zero(void **state)
+{
+    (void)state;
+    static const float VECTOR[] = {3, -2, 7};
+    struct network network = {.kernels = backend_find("portable")->kernels};
+    struct operand row = network_buffer(&network, 1, 3);
+    struct op op = op_of(&op_vector_in, OPERAND_NONE, row);
+    op.shape.embedding = (struct embedding_shape){.count = 3};
+    network_add(&network, &op);
+    add_map(&network, &op_image_out, row, OPERAND_NONE, (struct map_shape){1, 1, 3});
+    planned(&network);
+    struct error error;
+    struct arena arena;
+    struct gang *gang = gang_create(1, &error);
+    assert_non_null(gang);
+    assert_true(arena_init(&arena, network_workspace_bytes(&network, 1), &error));
+    float given[3], missing[3];
+    const struct evaluation evaluations[] = {{.output = given, .vector = VECTOR},
+                                             {.output = missing}};
+    network_run(&network, evaluations, 2, gang, arena.base);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(given[i] == VECTOR[i]);
+        assert_true(missing[i] == 0.0f);
+    }
+    arena_finish(&arena);
+    gang_destroy(gang);
+    network_finish(&network);
+}
+
 /* 3x3 windows of 2 numbers at each of 6 outputs, 5 channels; 4 rows of 3 to 7; 11 tokens of 2 x 4.
  */
 static void work_is_the_multiply_adds_of_the_products(void **state)
@@ -214,6 +244,7 @@ int main(void)
         cmocka_unit_test(filtered_samples_are_the_same_whole_and_in_step_and_over_their_time),
         cmocka_unit_test(work_is_the_multiply_adds_of_the_products),
         cmocka_unit_test(a_table_answers_the_row_of_the_time_or_the_label),
+        cmocka_unit_test(a_vector_that_is_not_given_is_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
