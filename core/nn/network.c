@@ -114,6 +114,16 @@ static void place(struct network_buffer **placed, size_t count, struct network_b
 /* More would push each other's activations out of the caches. */
 enum { GROUP_FLOATS = 4 << 20 };
 
+/* An evaluation of more goes in step, alone, whatever the number of workers: one for each of them
+ * would need more memory than was found to be there for one. */
+#define ALONE_FLOATS ((size_t)1 << 28)
+
+/* Evaluations that have their activations in memory at once, at most. */
+static size_t arenas_for(const struct network *network, size_t threads)
+{
+    return network->activation_floats > ALONE_FLOATS ? 1 : threads * network->group;
+}
+
 static size_t group_for(const struct network *network)
 {
     size_t fitting = GROUP_FLOATS / (network->activation_floats + 1);
@@ -153,8 +163,9 @@ bool network_plan(struct network *network, struct error *error)
 
 size_t network_workspace_bytes(const struct network *network, unsigned threads)
 {
-    size_t floats = network->group * network->activation_floats + network->scratch_floats;
-    return threads * floats * sizeof(float);
+    size_t floats = arenas_for(network, threads) * network->activation_floats +
+                    threads * network->scratch_floats;
+    return floats * sizeof(float);
 }
 
 void op_run_parts(const struct op_run *run, struct parts parts)
@@ -259,7 +270,7 @@ static void run_part(void *context, size_t item, unsigned worker)
     op_run_parts(&run, (struct parts){item, item + 1});
 }
 
-/* Fewer evaluations than workers: in step, one operation after the other. */
+/* Fewer evaluations than workers, or a huge one: in step, one operation after the other. */
 static void run_in_step(struct batch *batch, struct gang *gang)
 {
     const struct network *network = batch->network;
@@ -275,16 +286,18 @@ static void run_in_step(struct batch *batch, struct gang *gang)
 void network_run(const struct network *network, const struct evaluation *evaluations, size_t count,
                  struct gang *gang, void *workspace)
 {
-    size_t threads = gang_threads(gang), each = count / threads;
+    size_t threads = gang_threads(gang), arenas = arenas_for(network, threads);
+    size_t each = arenas < threads ? 0 : count / threads;
     struct batch batch = {.network = network,
                           .evaluations = evaluations,
                           .count = each * threads,
                           .groups = threads * ((each + network->group - 1) / network->group),
                           .activations = workspace};
-    batch.scratch = batch.activations + threads * network->group * network->activation_floats;
+    batch.scratch = batch.activations + arenas * network->activation_floats;
     gang_run(gang, run_group, &batch, batch.groups);
-    batch.evaluations += batch.count;
-    batch.count = count - batch.count;
-    if (batch.count > 0)
+    for (size_t done = batch.count; done < count; done += batch.count) {
+        batch.evaluations = evaluations + done;
+        batch.count = count - done < arenas ? count - done : arenas;
         run_in_step(&batch, gang);
+    }
 }

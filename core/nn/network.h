@@ -3,9 +3,9 @@
  * Built by a model family: buffers, then operations in the order they run. network_plan gives
  * every buffer a fixed place by when it is alive: that is the memory of one evaluation, its arena.
  * Then the network is immutable and any thread may run it. Evaluations are spread over the gang
- * in groups where there are enough of them, else by the parts of each operation; both are the same
- * pieces of work, so an evaluation's bits depend on the evaluation only. Running allocates nothing.
- */
+ * in groups where there are enough of them and they are not huge, else by the parts of each
+ * operation; both are the same pieces of work, so an evaluation's bits depend on the evaluation
+ * only. Running allocates nothing. */
 #ifndef NETWORK_H
 #define NETWORK_H
 

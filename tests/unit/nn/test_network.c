@@ -183,6 +183,40 @@ static void a_table_answers_the_row_of_the_time_or_the_label(void **state)
     network_finish(&network);
 }
 
+/* Of each but two numbers nothing is touched: room costs nothing. */
+static void huge_samples_share_the_room_of_one(void **state)
+{
+    (void)state;
+    enum { SAMPLES = 5, FLOATS = 2, THREADS = 3 };
+    struct network network = {.kernels = backend_find("portable")->kernels};
+    struct map_shape pixel = {1, 1, FLOATS};
+    struct operand in = network_buffer(&network, 1, FLOATS);
+    struct operand huge = network_buffer(&network, 1 << 14, (1 << 14) + 1);
+    struct operand out = network_buffer(&network, 1, FLOATS);
+    add_map(&network, &op_image_in, OPERAND_NONE, in, pixel);
+    add_map(&network, &op_copy, in, huge, pixel);
+    add_map(&network, &op_copy, huge, out, pixel);
+    add_map(&network, &op_image_out, out, OPERAND_NONE, pixel);
+    planned(&network);
+    size_t bytes = network_workspace_bytes(&network, THREADS);
+    assert_true(bytes < 2 * network_workspace_bytes(&network, 1));
+    float x[SAMPLES * FLOATS], y[SAMPLES * FLOATS] = {0};
+    struct evaluation evaluations[SAMPLES];
+    numbers_fill(x, SAMPLES * FLOATS, 4);
+    for (size_t i = 0; i < SAMPLES; i++)
+        evaluations[i] = (struct evaluation){.x = x + i * FLOATS, .output = y + i * FLOATS};
+    struct error error;
+    struct arena arena;
+    struct gang *gang = gang_create(THREADS, &error);
+    assert_non_null(gang);
+    assert_true(arena_init(&arena, bytes, &error));
+    network_run(&network, evaluations, SAMPLES, gang, arena.base);
+    assert_memory_equal(y, x, sizeof y);
+    arena_finish(&arena);
+    gang_destroy(gang);
+    network_finish(&network);
+}
+
 /* A model whose class is a vector is measured before anybody gave it one. */
 static void a_vector_that_is_not_given_is_zero(void **state)
 {
@@ -245,6 +279,7 @@ int main(void)
         cmocka_unit_test(work_is_the_multiply_adds_of_the_products),
         cmocka_unit_test(a_table_answers_the_row_of_the_time_or_the_label),
         cmocka_unit_test(a_vector_that_is_not_given_is_zero),
+        cmocka_unit_test(huge_samples_share_the_room_of_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
