@@ -24,14 +24,19 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
+#define HELP_COLUMN 18
+#define HELP_INDENT "                    " /* two more */
+
 static void usage(FILE *out)
 {
     (void)fprintf(out, "usage: denoised COMMAND ...\n\n");
     for (int i = 0; i < COMMAND_COUNT; i++) {
-        char call[40];
+        char call[64];
 
         (void)snprintf(call, sizeof call, "%s %s", TABLE[i].name, TABLE[i].arguments);
-        (void)fprintf(out, "  %-18s%s\n", call, TABLE[i].help);
+        (void)fprintf(out, "  %-*s%s", HELP_COLUMN, call,
+                      strlen(call) < HELP_COLUMN ? "" : "\n" HELP_INDENT);
+        (void)fprintf(out, "%s\n", TABLE[i].help);
     }
     (void)fprintf(out, "\nTo begin: denoised serve --models DIR\n");
 }

@@ -152,14 +152,24 @@ static void on_loaded(uv_async_t *async)
 
 /* --- the start */
 
+static bool no_backend(const char *name, struct error *error)
+{
+    const struct backend *backend;
+    char names[128] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; used < sizeof names && (backend = backend_at(i)) != NULL; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s", backend->name);
+    return error_set(error, ERROR_INVALID, "there is no backend '%.64s' here, but:%s", name, names);
+}
+
 static bool start_backend(struct service *service, struct error *error)
 {
     const struct options *options = service->options;
 
     service->backend = backend_find(options->backend);
     if (service->backend == NULL)
-        return error_set(error, ERROR_INVALID, "there is no backend '%.64s' here",
-                         options->backend != NULL ? options->backend : "");
+        return no_backend(options->backend != NULL ? options->backend : "", error);
     if (!service->backend->start(error))
         return false;
     service->context.contract = service->backend->contract();

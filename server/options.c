@@ -34,7 +34,7 @@ static const struct setting SETTINGS[] = {
     {"host-name", SETTING_LIST, FIELD(host_name), NULL, 0, 0, NULL, "NAME,...",
      "names this daemon answers to, beside IP addresses and localhost", false},
     {"backend", SETTING_TEXT, FIELD(backend), NULL, 0, 0, NULL, "NAME",
-     "code that does the arithmetic; else the fastest here", false},
+     "avx512, avx2, portable or openblas; else the fastest here", false},
     {"threads", SETTING_WHOLE, FIELD(threads), "0", 0, GANG_THREADS_MAX, NULL, "N",
      "threads that sample; 0: one per CPU that this process may use", false},
     {"image-slots", SETTING_WHOLE, FIELD(image_slots), "64", 1, 4096, NULL, "N",

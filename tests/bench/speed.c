@@ -100,8 +100,9 @@ static void bench_tick(const struct bench *bench, const struct model *model)
 
 void bench_speed(const struct bench *bench, const struct bench_arguments *arguments)
 {
-    printf("speed: CPU time of a sample and step; GFLOP/s by the products of the graph, "
-           "convolutions counted direct, of the peak of one thread\n");
+    printf("speed: CPU time of a sample and step, by the network alone and by the engine. GFLOP/s: "
+           "products of the\ngraph in that time, convolutions counted direct, so that Winograd's "
+           "way may pass 100 %% of one thread's peak.\n");
     for (size_t i = 0; probe_at(i) != NULL; i++)
         printf("peak         %s %.1f GFLOP/s\n", probe_at(i)->name, probe_gflops(probe_at(i)));
     for (size_t i = 0; i < bench->catalog.count; i++) {

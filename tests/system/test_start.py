@@ -22,6 +22,7 @@ class Commands(unittest.TestCase):
             self.assertEqual((code, err), (0, ""))
             for command in ("serve", "check", "openapi", "version", "help"):
                 self.assertRegex(out, r"(?m)^  %s\b" % command)
+            self.assertRegex(out, r"(?m)^  selftest .*\[.*\]\n {20}compare ")
 
     def test_unknown_command_prints_the_usage_on_stderr_and_exits_2(self):
         for arguments in ((), ("sevre",)):
@@ -114,7 +115,7 @@ class Refusals(unittest.TestCase):
 
     def test_unknown_backend_is_named(self):
         self.refused("--models", self.directory, "--backend", "abacus", "--listen", "127.0.0.1:0",
-                     saying="abacus")
+                     saying="no backend 'abacus' here, but:")
 
     def test_port_in_use_ends_the_start_at_once_and_names_the_address(self):
         with socket.socket() as taken:
