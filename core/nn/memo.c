@@ -1,4 +1,5 @@
-/* A table with open addressing, of slots that go from empty to taken to ready, once. */
+/* A table with open addressing, of slots that go from empty to taken to ready, once. Rows lie in
+ * the order in which they came, wherever their slots are: pages without rows take no memory. */
 #include "core/nn/memo.h"
 
 #include "core/base/arena.h"
@@ -15,10 +16,12 @@ struct slot {
     _Atomic int state;
     int32_t label;
     uint64_t time; /* the bits of a double */
+    size_t row;    /* its number */
 };
 
 struct memo {
     size_t floats, ld, slots; /* slots: a power of two */
+    atomic_size_t stored;     /* rows, at most one a slot */
     struct arena arena;
     float *rows;
     struct slot table[];
@@ -79,13 +82,12 @@ const float *memo_find(const struct memo *memo, double time, int32_t label)
     uint64_t bits = bits_of(time);
     size_t first = first_slot(memo, bits, label);
     for (size_t i = 0; i < PROBES; i++) {
-        size_t index = (first + i) & (memo->slots - 1);
-        const struct slot *slot = &memo->table[index];
+        const struct slot *slot = &memo->table[(first + i) & (memo->slots - 1)];
         int state = atomic_load_explicit(&slot->state, memory_order_acquire);
         if (state == EMPTY)
             return NULL;
         if (state == READY && slot->time == bits && slot->label == label)
-            return memo->rows + index * memo->ld;
+            return memo->rows + slot->row * memo->ld;
     }
     return NULL;
 }
@@ -97,14 +99,14 @@ void memo_store(struct memo *memo, double time, int32_t label, const float *row)
     uint64_t bits = bits_of(time);
     size_t first = first_slot(memo, bits, label);
     for (size_t i = 0; i < PROBES; i++) {
-        size_t index = (first + i) & (memo->slots - 1);
-        struct slot *slot = &memo->table[index];
+        struct slot *slot = &memo->table[(first + i) & (memo->slots - 1)];
         int expected = EMPTY;
         if (!atomic_compare_exchange_strong(&slot->state, &expected, TAKEN))
             continue;
         slot->time = bits;
         slot->label = label;
-        memcpy(memo->rows + index * memo->ld, row, memo->floats * sizeof *row);
+        slot->row = atomic_fetch_add_explicit(&memo->stored, 1, memory_order_relaxed);
+        memcpy(memo->rows + slot->row * memo->ld, row, memo->floats * sizeof *row);
         atomic_store_explicit(&slot->state, READY, memory_order_release);
         return;
     }

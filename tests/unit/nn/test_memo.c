@@ -67,6 +67,24 @@ static void a_full_memo_forgets_nothing(void **state)
     memo_destroy(memo);
 }
 
+/* Else few rows would take the pages of all. */
+static void rows_lie_together(void **state)
+{
+    (void)state;
+    struct error error;
+    struct memo *memo;
+    float row[FLOATS];
+    assert_true(memo_create(FLOATS, &memo, &error));
+    for (int time = 0; time < 20; time++) {
+        fill(row, time, 0);
+        memo_store(memo, time, 0, row);
+    }
+    const float *first = memo_find(memo, 0, 0);
+    for (int time = 0; time < 20; time++)
+        assert_true(memo_find(memo, time, 0) - first <= time * (FLOATS + 16));
+    memo_destroy(memo);
+}
+
 static void store_and_check(void *context, size_t item, unsigned worker)
 {
     (void)worker;
@@ -100,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_is_found_under_its_time_and_label),
         cmocka_unit_test(a_full_memo_forgets_nothing),
+        cmocka_unit_test(rows_lie_together),
         cmocka_unit_test(threads_may_store_the_same_row_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
