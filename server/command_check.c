@@ -27,7 +27,7 @@ int command_check(int argc, char *const *argv)
     struct error error;
     char reason[sizeof error.text];
 
-    if (argc != 1)
+    if (argc != 1 || argv[0][0] == '-')
         return command_misused("check takes one model folder");
     gang_float_mode();
     model = backend->start(&error) ? model_open(argv[0], backend, &error) : NULL;

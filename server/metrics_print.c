@@ -1,5 +1,6 @@
 /* The table of series, as Prometheus text 0.0.4. */
 #include "core/base/version.h"
+#include "core/diffusion/sampler.h"
 #include "core/nn/backend.h"
 #include "server/metrics.h"
 #include "server/process.h"
@@ -199,12 +200,15 @@ static void print_by_sampler(const struct metric *metric, const struct snapshot 
 
     for (size_t i = 0; (model = model_at(snapshot, i)) != NULL; i++) {
         struct engine_model_stats stats;
+        const struct sampler *sampler;
+        struct error error;
 
         engine_model_stats(snapshot->service->engine, model, &stats);
-        for (size_t j = 0; j < SAMPLER_TOTAL; j++)
-            buffer_printf(out, "%s{model=\"%s\",sampler=\"%s\"} %" PRIu64 "\n", metric->name,
-                          model->name, sampler_any_at(j)->name,
-                          samples ? stats.samples[j] : stats.row_steps[j]);
+        for (size_t j = 0; (sampler = sampler_at(j)) != NULL; j++)
+            if (sampler_runs_on(sampler, &model->process, &error))
+                buffer_printf(out, "%s{model=\"%s\",sampler=\"%s\"} %" PRIu64 "\n", metric->name,
+                              model->name, sampler->name,
+                              samples ? stats.samples[j] : stats.row_steps[j]);
     }
 }
 

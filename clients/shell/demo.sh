@@ -40,7 +40,7 @@ fail()
 build()
 {
     mkdir -p build demo
-    say "Building (about half a minute the first time) ..."
+    say "Building (about a minute the first time) ..."
     make -j"$(nproc)" denoised >build/demo-build.log 2>&1 || fail "The build failed:" build/demo-build.log
 }
 

@@ -85,6 +85,12 @@ class Readme(unittest.TestCase):
         schemas = json.loads(text("proto/openapi.json"))["components"]["schemas"]
         self.assertEqual(fields, set(schemas["SampleRequest"]["properties"]))
 
+    def test_samplers_are_the_program_s(self):
+        named = re.search(r"^The samplers: (.*?)\n\n", text("README.md"), re.M | re.S)[1]
+        table = re.search(r"define SAMPLERS\(X\)(.*?)\n\n", text("core/diffusion/sampler.h"), re.S)[1]
+        self.assertEqual(sorted(re.findall(r"`(\w+)`", named)),
+                         sorted(re.findall(r"X\((\w+)\)", table)))
+
     def test_endpoints_are_the_contract_s(self):
         named = set(re.findall(r"(/[\w.{}/]*)`", self.section("Endpoints")))
         paths = set(json.loads(text("proto/openapi.json"))["paths"])
