@@ -2,6 +2,7 @@
 
 #include "core/base/rng.h"
 #include "proto/describe.h"
+#include "server/log.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -248,10 +249,12 @@ void selftest_report_failure(struct selftest *selftest, const char *id, const ch
                              const struct error *error)
 {
     const bool is_absent = selftest->is_remote && error->code == ERROR_NOT_FOUND;
+    char reason[sizeof error->text]; /* perhaps a daemon's words, which must not move the cursor */
 
     *(is_absent ? &selftest->skipped : &selftest->failed) += 1;
+    (void)log_escape(error->text, reason, sizeof reason);
     (void)printf("%-4s  %-4s  %-*s  %s\n", is_absent ? "skip" : "FAIL", id, WHAT_WIDTH, what,
-                 error->text);
+                 reason);
     (void)fflush(stdout);
 }
 
