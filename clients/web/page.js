@@ -244,7 +244,7 @@ function showFault(problem, again) {
   });
   const wait = problem.retryAfter ? ` Try again in ${problem.retryAfter} s.` : "";
   const fault = byId("fault");
-  fault.replaceChildren(element("p", {}, `${problem.detail}${wait}`));
+  fault.replaceChildren(element("p", {}, `${problem.detail ?? problem.message}${wait}`));
   if (lines.length > 0) fault.append(element("ul", {}, ...lines));
   if (again) fault.append(element("button", { type: "button", onclick: again }, "Try again"));
   fault.hidden = false;
