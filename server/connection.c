@@ -17,7 +17,7 @@
 
 /* Until the first look; 0: no deadline. */
 static const uint64_t DEADLINE_MS[] = {
-    [CONNECTION_IDLE] = 30000, [CONNECTION_HEAD] = CHECK_MS, [CONNECTION_BODY] = RATE_GRACE_MS,
+    [CONNECTION_IDLE] = 30000, [CONNECTION_HEAD] = CHECK_MS, [CONNECTION_BODY] = CHECK_MS,
     [CONNECTION_WORKING] = 0,  [CONNECTION_SENDING] = 60000,
 };
 
@@ -26,22 +26,32 @@ static uint64_t phase_ms(const struct connection *connection)
     return (clock_now_ns() - connection->phase_began_ns) / 1000000u;
 }
 
+/* The library reads that a client has left in mid-head or mid-body, and goes on waiting for the
+ * rest. */
+static bool has_left(const struct connection *connection)
+{
+    char byte;
+
+    return recv(connection->descriptor, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static bool body_is_slow(const struct connection *connection, uint64_t ms)
+{
+    return ms >= RATE_GRACE_MS &&
+           connection->body_bytes * 1000u < (ms - RATE_GRACE_MS + CHECK_MS) * RATE_BYTES_PER_SEC;
+}
+
 /* A body is late when its time is over, or when it comes too slowly. */
 static bool body_is_late(const struct connection *connection)
 {
     const uint64_t ms = phase_ms(connection);
 
-    return ms >= BODY_MS ||
-           connection->body_bytes * 1000u < (ms - RATE_GRACE_MS + CHECK_MS) * RATE_BYTES_PER_SEC;
+    return ms >= BODY_MS || body_is_slow(connection, ms) || has_left(connection);
 }
 
-/* The library reads that a client has left in mid-head, and goes on waiting for the rest. */
 static bool head_is_late(const struct connection *connection)
 {
-    char byte;
-
-    return phase_ms(connection) >= HEAD_MS ||
-           recv(connection->descriptor, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return phase_ms(connection) >= HEAD_MS || has_left(connection);
 }
 
 static bool is_late(const struct connection *connection)

@@ -167,6 +167,16 @@ class Leaving(unittest.TestCase):
             if not daemon.SANITIZED:
                 self.assertLess(resident, 160_000)  # KiB
 
+    def test_clients_that_leave_in_mid_body_are_forgotten_soon(self):
+        began = time.monotonic()
+        with Daemon(*self.ARGUMENTS, models=MODELS) as server:
+            for size in (100, LIMIT - 1):
+                with server.connect() as connection:
+                    connection.sendall(head(LIMIT) + b" " * size)
+            wait_for(lambda: server.metric("denoised_connections") <= 1, "all to be closed")
+            self.assertEqual(server.sample(KINDS[0][1]).status, KINDS[0][2])
+        self.assertLess(time.monotonic() - began, 10 * max(1, daemon.PATIENCE / 30))
+
     def test_client_that_half_closes_while_its_body_is_read_is_gone(self):
         with Daemon(models=MODELS) as server:
             connections = [server.connect() for _ in range(4)]
