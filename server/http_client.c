@@ -1,5 +1,7 @@
 #include "server/http_client.h"
 
+#include "core/base/clock.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -11,9 +13,22 @@
 #include <unistd.h>
 
 #define SCHEME       "http://"
-#define PATIENCE     3600 /* seconds without a byte: as long as a daemon may work on a request */
 #define PIECE        65536
 #define STATUS_START "HTTP/1.1 "
+#define HEAD_MAX     65536
+#define PORT_MAX     65535
+#define NS_PER_S     1000000000u
+
+static const char LATE[] = "there was no whole answer in time";
+static const char CUT[] = "the connection broke off";
+static const char STRANGE[] = "the answer was not understood";
+
+static bool is_port(const char *text)
+{
+    const int number = atoi(text);
+
+    return number >= 1 && number <= PORT_MAX;
+}
 
 bool http_client_init(struct http_client *client, const char *url, struct error *error)
 {
@@ -24,12 +39,14 @@ bool http_client_init(struct http_client *client, const char *url, struct error 
     const char *rest = host + length;
     int used = 0;
 
+    client->patience = HTTP_CLIENT_PATIENCE;
     rest += is_v6 && *rest == ']';
     (void)snprintf(client->host, sizeof client->host, "%.*s", (int)length, host);
     (void)snprintf(client->port, sizeof client->port, "80");
     if (*rest == ':' && sscanf(rest, ":%7[0-9]%n", client->port, &used) == 1)
         rest += used;
     if (!has_scheme || length == 0 || length >= sizeof client->host ||
+        (is_v6 && host[length] != ']') || !is_port(client->port) ||
         (*rest != '\0' && strcmp(rest, "/") != 0))
         return error_set(error, ERROR_INVALID, "the address must be http://HOST:PORT");
     return true;
@@ -42,9 +59,9 @@ static bool failed(struct error *error, const struct http_client *client, const 
     return error_set(error, ERROR_IO, "%s port %s: %s", client->host, client->port, what);
 }
 
-static int try_address(const struct addrinfo *address)
+static int try_address(const struct http_client *client, const struct addrinfo *address)
 {
-    const struct timeval patience = {.tv_sec = PATIENCE};
+    const struct timeval patience = {.tv_sec = (time_t)client->patience};
     const int socket_ = socket(address->ai_family, address->ai_socktype | SOCK_CLOEXEC, 0);
 
     if (socket_ < 0)
@@ -70,9 +87,9 @@ static int open_connection(const struct http_client *client, struct error *error
         return -1;
     }
     for (const struct addrinfo *each = found; each != NULL && connection < 0; each = each->ai_next)
-        connection = try_address(each);
+        connection = try_address(client, each);
     if (connection < 0)
-        (void)failed(error, client, strerror(errno));
+        (void)failed(error, client, errno == EINPROGRESS ? LATE : strerror(errno));
     freeaddrinfo(found);
     return connection;
 }
@@ -115,25 +132,11 @@ static bool send_request(const struct http_client *client, int connection, const
            (body == NULL || send_all(connection, body->data, body->size));
 }
 
-/* Until the other side closes. */
-static bool receive_all(int connection, struct buffer *bytes)
-{
-    static char piece[PIECE];
-
-    for (;;) {
-        const ssize_t got = recv(connection, piece, sizeof piece, 0);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return got == 0 && buffer_ok(bytes);
-        buffer_append(bytes, piece, (size_t)got);
-        if (bytes->size > HTTP_CLIENT_ANSWER_MAX)
-            return false;
-    }
-}
-
 /* --- the answer --- */
+
+struct frame {
+    size_t body, length; /* where the body begins, 0: not there yet; how long it is */
+};
 
 /* Behind "name:" in a head that ends with a 0, or NULL. */
 static const char *header(const char *head, const char *name)
@@ -148,27 +151,56 @@ static const char *header(const char *head, const char *name)
     return NULL;
 }
 
-/* The whole of what came, a 0 behind it: the head is cut off, the body moved to the front. */
-static bool read_answer(struct buffer *bytes, struct http_answer *answer)
+/* Once the head is there, a 0 ends it. False when it is none, or has no length of the body. */
+static bool read_head(struct buffer *bytes, struct frame *frame)
 {
-    char *text, *end;
+    char *text = (char *)bytes->data, *end = memmem(text, bytes->size, "\r\n\r\n", 4);
     const char *length;
 
-    buffer_append(bytes, "", 1);
-    text = (char *)bytes->data;
-    if (!buffer_ok(bytes) || strncmp(text, STATUS_START, sizeof STATUS_START - 1) != 0)
-        return false;
-    end = strstr(text, "\r\n\r\n");
     if (end == NULL)
-        return false;
+        return bytes->size <= HEAD_MAX;
     *end = '\0';
-    answer->status = atoi(text + sizeof STATUS_START - 1);
-    answer->size = bytes->size - 1 - (size_t)(end + 4 - text);
     length = header(text, "Content-Length");
-    if (length == NULL || strtoull(length, NULL, 10) != answer->size)
+    if (length == NULL || strncmp(text, STATUS_START, sizeof STATUS_START - 1) != 0)
         return false;
-    memmove(text, end + 4, answer->size + 1);
-    answer->body = text;
+    frame->body = (size_t)(end + 4 - text);
+    frame->length = strtoull(length, NULL, 10);
+    return frame->length <= HTTP_CLIENT_ANSWER_MAX;
+}
+
+/* NULL when all is there, else what is wrong. */
+static const char *receive_all(const struct http_client *client, int connection,
+                               struct buffer *bytes, struct frame *frame)
+{
+    static char piece[PIECE];
+    const uint64_t began = clock_now_ns();
+
+    while (frame->body == 0 || bytes->size - frame->body < frame->length) {
+        const ssize_t got = recv(connection, piece, sizeof piece, 0);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 && errno == EAGAIN ? LATE : CUT;
+        buffer_append(bytes, piece, (size_t)got);
+        if (!buffer_ok(bytes) || (frame->body == 0 && !read_head(bytes, frame)))
+            return STRANGE;
+        if (clock_now_ns() - began > (uint64_t)client->patience * NS_PER_S)
+            return LATE;
+    }
+    return bytes->size - frame->body == frame->length ? NULL : STRANGE;
+}
+
+/* The body is moved to the front, a 0 behind it. */
+static bool take_answer(struct buffer *bytes, const struct frame *frame, struct http_answer *answer)
+{
+    buffer_append(bytes, "", 1);
+    if (!buffer_ok(bytes))
+        return false;
+    answer->body = (char *)bytes->data;
+    answer->status = atoi(answer->body + sizeof STATUS_START - 1);
+    answer->size = frame->length;
+    memmove(answer->body, answer->body + frame->body, answer->size + 1);
     return true;
 }
 
@@ -177,15 +209,16 @@ bool http_client_ask(const struct http_client *client, const char *path, const s
 {
     const int connection = open_connection(client, error);
     struct buffer bytes = {.size = 0};
-    bool good;
+    struct frame frame = {.body = 0};
+    const char *wrong = CUT;
 
     if (connection < 0)
         return false;
-    good = send_request(client, connection, path, body) && receive_all(connection, &bytes);
+    if (send_request(client, connection, path, body))
+        wrong = receive_all(client, connection, &bytes, &frame);
     close(connection);
-    if (good && read_answer(&bytes, answer))
+    if (wrong == NULL && take_answer(&bytes, &frame, answer))
         return true;
     buffer_finish(&bytes);
-    return failed(error, client,
-                  good ? "the answer was not understood" : "the connection broke off");
+    return failed(error, client, wrong != NULL ? wrong : "no memory for the answer");
 }

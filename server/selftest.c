@@ -18,12 +18,6 @@
 #define WHAT_WIDTH        92
 #define VALUE_WIDTH       36
 
-bool selftest_connect(struct selftest *selftest, const char *url, struct error *error)
-{
-    selftest->is_remote = true;
-    return http_client_init(&selftest->client, url, error);
-}
-
 static void print_heading(const struct selftest *selftest)
 {
     (void)printf(

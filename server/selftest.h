@@ -49,7 +49,7 @@ struct selftest_run {
 /* Loads the models of a directory, those in its `selftest` too, and starts the engine. */
 MUST_CHECK bool selftest_open(struct selftest *selftest, const char *models, struct error *error);
 
-/* A daemon is asked instead: http://HOST:PORT. */
+/* A daemon is asked instead: http://HOST:PORT. False when it does not answer soon, or is none. */
 MUST_CHECK bool selftest_connect(struct selftest *selftest, const char *url, struct error *error);
 void selftest_close(struct selftest *selftest);
 

@@ -11,6 +11,7 @@
 #define ROWS_AT_ONCE   10000 /* of one request */
 #define DETAIL_SIZE    300
 #define PATH_SIZE      256
+#define PATIENCE_FIRST 10 /* seconds, for the first answer: whether it is a daemon */
 #define STATUS_GOOD    200
 #define STATUS_UNKNOWN 404
 
@@ -163,7 +164,9 @@ static void read_nfe(const cJSON *list, struct part part, uint32_t *nfe)
     const cJSON *number = cJSON_IsArray(list) ? list->child : NULL;
 
     for (size_t i = part.first; i < part.first + part.n; i++) {
-        nfe[i] = number != NULL ? (uint32_t)number->valuedouble : 0;
+        const double value = number != NULL ? number->valuedouble : 0.0;
+
+        nfe[i] = value >= 0.0 && value <= UINT32_MAX ? (uint32_t)value : 0;
         number = number != NULL ? number->next : NULL;
     }
 }
@@ -196,6 +199,26 @@ static cJSON *ask(const struct selftest *selftest, const char *path, const struc
         (void)misread(error);
     free(answer.body);
     return parsed;
+}
+
+bool selftest_connect(struct selftest *selftest, const char *url, struct error *error)
+{
+    struct http_client *client = &selftest->client;
+    cJSON *version;
+    bool good;
+
+    selftest->is_remote = true;
+    if (!http_client_init(client, url, error))
+        return false;
+    client->patience = PATIENCE_FIRST;
+    version = ask(selftest, "/version", NULL, error);
+    client->patience = HTTP_CLIENT_PATIENCE;
+    if (version == NULL)
+        return false;
+    good = cJSON_IsString(member(version, "version"));
+    cJSON_Delete(version);
+    return good || error_set(error, ERROR_IO, "%s port %s: this is no denoised", client->host,
+                             client->port);
 }
 
 struct cJSON *selftest_remote_schedule(struct selftest *selftest, const char *model,

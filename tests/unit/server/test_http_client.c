@@ -14,6 +14,7 @@
 struct daemon {
     int listener;
     const char *answer;
+    bool stays; /* the connection is left open */
     char asked[4096];
     pthread_t thread;
     struct http_client client;
@@ -42,18 +43,20 @@ static void *serve(void *context)
         size += (size_t)got;
     }
     assert_true(send(connection, daemon->answer, strlen(daemon->answer), 0) >= 0);
+    if (daemon->stays) /* until the client has gone */
+        assert_int_equal(recv(connection, daemon->asked, sizeof daemon->asked, 0), 0);
     assert_int_equal(close(connection), 0);
     return NULL;
 }
 
-static void start(struct daemon *daemon, const char *answer)
+static void start_as(struct daemon *daemon, const char *answer, bool stays)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     struct error error;
     char url[64];
 
-    *daemon = (struct daemon){.answer = answer};
+    *daemon = (struct daemon){.answer = answer, .stays = stays};
     daemon->listener = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(bind(daemon->listener, (struct sockaddr *)&address, size), 0);
     assert_int_equal(listen(daemon->listener, 1), 0);
@@ -61,6 +64,11 @@ static void start(struct daemon *daemon, const char *answer)
     (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/", (int)ntohs(address.sin_port));
     assert_true(http_client_init(&daemon->client, url, &error));
     assert_int_equal(pthread_create(&daemon->thread, NULL, serve, daemon), 0);
+}
+
+static void start(struct daemon *daemon, const char *answer)
+{
+    start_as(daemon, answer, false);
 }
 
 static void stop(struct daemon *daemon)
@@ -77,9 +85,10 @@ static void an_address_is_a_host_and_a_port(void **state)
                 {"http://localhost:8080/", "localhost", "8080"},
                 {"http://127.0.0.1", "127.0.0.1", "80"},
                 {"http://[::1]:81", "::1", "81"}};
-    static const char *const bad[] = {"localhost:8080",    "https://localhost", "http://",
-                                      "http://:80",        "http://host:80x",   "http://host/path",
-                                      "http://[::1]:80:81"};
+    static const char *const bad[] = {"localhost:8080",     "https://localhost", "http://",
+                                      "http://:80",         "http://host:80x",   "http://host/path",
+                                      "http://[::1]:80:81", "http://[::1",       "http://host:0",
+                                      "http://host:70000"};
     struct http_client client;
     struct error error;
 
@@ -149,12 +158,46 @@ static void an_answer_that_is_cut_short_or_is_no_http_is_refused(void **state)
     }
 }
 
+static void an_answer_is_whole_though_the_connection_stays_open(void **state)
+{
+    struct daemon daemon;
+    struct http_answer answer;
+    struct error error;
+
+    (void)state;
+    start_as(&daemon, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", true);
+    assert_true(http_client_ask(&daemon.client, "/", NULL, &answer, &error));
+    stop(&daemon);
+    assert_string_equal(answer.body, "{}");
+    free(answer.body);
+}
+
+static void patience_ends_where_nothing_comes(void **state)
+{
+    static const char *const answers[] = {"", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        struct daemon daemon;
+        struct http_answer answer;
+        struct error error;
+
+        start_as(&daemon, answers[i], true);
+        daemon.client.patience = 1;
+        assert_false(http_client_ask(&daemon.client, "/", NULL, &answer, &error));
+        stop(&daemon);
+        assert_non_null(strstr(error.text, "no whole answer in time"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_is_a_host_and_a_port),
         cmocka_unit_test(a_whole_answer_is_its_status_and_its_body),
         cmocka_unit_test(a_body_is_posted_with_its_length),
+        cmocka_unit_test(an_answer_is_whole_though_the_connection_stays_open),
+        cmocka_unit_test(patience_ends_where_nothing_comes),
         cmocka_unit_test(an_answer_that_is_cut_short_or_is_no_http_is_refused),
     };
     return cmocka_run_group_tests_name("http_client", tests, NULL, NULL);
