@@ -85,11 +85,11 @@ static void append_chunk(struct buffer *out, const struct chunk *chunk)
     buffer_append(out, chunk->type - 4, chunk->length + PNG_CHUNK_FRAME);
 }
 
-/* Signature, IHDR, the IDATs, IEND: what libpng is shown. */
+/* Signature, IHDR, the IDATs, IEND: what libpng is shown. `data` is what the IDATs hold. */
 static bool copy_critical(const unsigned char *file, size_t size, struct buffer *out,
-                          struct error *error)
+                          struct buffer *data, struct error *error)
 {
-    size_t at = PNG_SIGNATURE_SIZE, data_bytes = 0;
+    size_t at = PNG_SIGNATURE_SIZE;
     struct chunk chunk;
 
     buffer_append(out, PNG_SIGNATURE, PNG_SIGNATURE_SIZE);
@@ -107,14 +107,33 @@ static bool copy_critical(const unsigned char *file, size_t size, struct buffer 
             return error_set(error, ERROR_INVALID,
                              "the PNG chunk at byte %zu is none that such a picture has", begin);
         append_chunk(out, &chunk);
-        data_bytes += chunk.length;
+        buffer_append(data, chunk.data, chunk.length);
     } while (!is_type(&chunk, "IEND"));
     if (at != size)
         return error_set(error, ERROR_INVALID, "bytes follow the end of the PNG file, at byte %zu",
                          at);
-    if (data_bytes == 0)
+    if (data->size == 0)
         return error_set(error, ERROR_INVALID, "the PNG file holds no pixels");
-    return buffer_ok(out) || error_set(error, ERROR_NO_MEMORY, "no memory for a picture");
+    return (buffer_ok(out) && buffer_ok(data)) ||
+           error_set(error, ERROR_NO_MEMORY, "no memory for a picture");
+}
+
+/* libpng would unpack all that is behind the pixels, a thousand times what was sent. Four samples a
+ * pixel and the filter bytes of rows, twice as many where they are interlaced, and 8, are the most.
+ * What else is wrong with the data, libpng says. */
+static bool check_amount(const struct buffer *data, const struct png_size *want,
+                         struct error *error)
+{
+    uLongf room = want->height * (4 * want->width + 2) + 8;
+    unsigned char *unpacked = malloc(room);
+    int code;
+
+    if (unpacked == NULL)
+        return error_set(error, ERROR_NO_MEMORY, "no memory for a picture");
+    code = uncompress(unpacked, &room, data->data, data->size);
+    free(unpacked);
+    return code != Z_BUF_ERROR ||
+           error_set(error, ERROR_INVALID, "the PNG file holds more than its pixels");
 }
 
 /* height * width * 4 bytes, R,G,B,A. Without gamma and profile chunks libpng only copies. */
@@ -156,10 +175,11 @@ static bool take_pixels(const uint8_t *rgba, const struct png_size *want, uint8_
 bool png_read(const unsigned char *file, size_t size, const struct png_size *want, uint8_t *pixels,
               struct error *error)
 {
-    struct buffer critical = {0};
+    struct buffer critical = {0}, data = {0};
     uint8_t *rgba = NULL;
-    bool good =
-        png_check_start(file, size, want, error) && copy_critical(file, size, &critical, error);
+    bool good = png_check_start(file, size, want, error) &&
+                copy_critical(file, size, &critical, &data, error) &&
+                check_amount(&data, want, error);
 
     if (good) {
         rgba = calloc(want->width * want->height, 4);
@@ -168,5 +188,6 @@ bool png_read(const unsigned char *file, size_t size, const struct png_size *wan
     good = good && decode(&critical, want, rgba, error) && take_pixels(rgba, want, pixels, error);
     free(rgba);
     buffer_finish(&critical);
+    buffer_finish(&data);
     return good;
 }

@@ -194,6 +194,27 @@ static void good_chunks_around_bad_pixels_are_refused(void **state)
     buffer_finish(&file);
 }
 
+static void more_than_the_pixels_is_not_unpacked(void **state)
+{
+    static const uint8_t zeros[4096];
+    uint8_t pixels[WIDTH * HEIGHT * 3], packed[512];
+    uLongf size = sizeof packed;
+    struct buffer file = make_coloured(pixels);
+    struct error error;
+    size_t chunk;
+
+    (void)state;
+    assert_int_equal(compress(packed, &size, zeros, sizeof zeros), Z_OK);
+    file.size = PNG_START;
+    chunk = png_chunk_begin(&file, "IDAT");
+    buffer_append(&file, packed, size);
+    png_chunk_end(&file, chunk);
+    png_chunk_end(&file, png_chunk_begin(&file, "IEND"));
+    assert_false(png_read(file.data, file.size, &COLOURED, pixels, &error));
+    assert_string_equal(error.text, "the PNG file holds more than its pixels");
+    buffer_finish(&file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +223,7 @@ int main(void)
         cmocka_unit_test(grey_serves_both_and_opaque_colours_serve_where_nothing_is_lost),
         cmocka_unit_test(wrong_ihdr_fields_are_named_before_anything_is_decoded),
         cmocka_unit_test(every_cut_and_every_changed_byte_is_refused),
+        cmocka_unit_test(more_than_the_pixels_is_not_unpacked),
         cmocka_unit_test(good_chunks_around_bad_pixels_are_refused),
     };
 
