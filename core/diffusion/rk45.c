@@ -2,6 +2,7 @@
 
 #include "core/base/math.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -194,12 +195,14 @@ static void point_7(struct rk45 *solver)
     point_from(solver, 6);
 }
 
+/* Where the slope at place `slope`, not the first, is asked for. */
 static void make_point(struct rk45 *solver, size_t slope)
 {
-    static void (*const points[SLOPES])(struct rk45 * solver) = {NULL,    point_2, point_3, point_4,
-                                                                 point_5, point_6, point_7};
+    static void (*const points[SLOPES - 1])(struct rk45 * solver) = {point_2, point_3, point_4,
+                                                                     point_5, point_6, point_7};
 
-    points[slope](solver);
+    assert(slope >= 1 && slope < SLOPES);
+    points[slope - 1](solver);
 }
 
 size_t rk45_evaluations_due(const struct rk45_rule *rule)

@@ -33,7 +33,7 @@ struct cut cut_product(size_t rows, size_t columns, size_t depth)
     if (work <= SMALL_WORK)
         return cut;
     size_t limit = smaller(PARTS_MAX, work / PART_WORK);
-    if (rows >= 2 * PART_ROWS || columns < 2 * PART_COLUMNS)
+    if (rows / 2 >= PART_ROWS || columns / 2 < PART_COLUMNS)
         cut.rows = blocks_of(rows, smaller(limit, larger(2, rows / PART_ROWS)));
     else
         cut.columns = panel_width(blocks_of(columns, smaller(limit, columns / PART_COLUMNS)));

@@ -38,12 +38,12 @@ static const char *contract(void)
 #define BACKEND(build, row, its_name, its_fits, its_details)                                       \
     static const char *details_##build(void)                                                       \
     {                                                                                              \
-        return its_details;                                                                        \
+        return (its_details);                                                                      \
     }                                                                                              \
     const struct backend row = {                                                                   \
-        .name = its_name,                                                                          \
+        .name = (its_name),                                                                        \
         .kernels = &kernels_##build,                                                               \
-        .fits = its_fits,                                                                          \
+        .fits = (its_fits),                                                                        \
         .start = start,                                                                            \
         .contract = contract,                                                                      \
         .details = details_##build,                                                                \

@@ -1,5 +1,7 @@
 #include "core/nn/layers.h"
 
+#include "core/nn/group.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -66,21 +68,6 @@ static struct block block_at(const struct cut *cut, size_t rows, size_t columns,
     block.rows = rows - block.row < cut->rows ? rows - block.row : cut->rows;
     block.columns = columns - block.column < cut->columns ? columns - block.column : cut->columns;
     return block;
-}
-
-/* --- groups: one sample after the other ------------------------------------------------------- */
-
-static struct layer_call sample_of(const struct layer_call *group, size_t sample)
-{
-    struct layer_call call = *group;
-    size_t offset = sample * group->stride;
-    call.in += offset;
-    call.out += offset;
-    if (call.residual != NULL)
-        call.residual += offset;
-    if (call.bias != NULL)
-        call.bias += sample * group->bias_stride;
-    return call;
 }
 
 /* --- products by prepared weights -------------------------------------------------------------
@@ -223,7 +210,7 @@ static void linear_run(const struct kernels *kernels, const struct linear_shape 
                        const struct layer_call *group, struct parts parts)
 {
     for (size_t sample = 0; sample < group->samples; sample++) {
-        struct layer_call call = sample_of(group, sample);
+        struct layer_call call = group_layer(group, sample);
         for (size_t part = parts.begin; part < parts.end; part++)
             linear_part(kernels, shape, &call, part);
     }
@@ -336,7 +323,7 @@ static void conv_run(const struct kernels *kernels, const struct conv_shape *sha
 {
     assert(group->scale_shift == NULL);
     for (size_t sample = 0; sample < group->samples; sample++) {
-        struct layer_call call = sample_of(group, sample);
+        struct layer_call call = group_layer(group, sample);
         for (size_t part = parts.begin; part < parts.end; part++)
             conv_part(kernels, shape, &call, part, scratch);
     }
@@ -408,24 +395,11 @@ static void attention_part(const struct kernels *kernels, const struct attention
     kernels->gemm(&values);
 }
 
-static struct attention_call attention_sample(const struct attention_call *group, size_t sample)
-{
-    struct attention_call call = *group;
-    size_t offset = sample * group->stride;
-    call.q += offset;
-    call.k += offset;
-    call.v += offset;
-    call.out += offset;
-    if (call.residual != NULL)
-        call.residual += offset;
-    return call;
-}
-
 static void attention_run(const struct kernels *kernels, const struct attention_shape *shape,
                           const struct attention_call *group, struct parts parts, float *scratch)
 {
     for (size_t sample = 0; sample < group->samples; sample++) {
-        struct attention_call call = attention_sample(group, sample);
+        struct attention_call call = group_attention(group, sample);
         for (size_t part = parts.begin; part < parts.end; part++)
             attention_part(kernels, shape, &call, part, scratch);
     }

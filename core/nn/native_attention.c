@@ -6,6 +6,7 @@
  * Compiled for several CPUs; see the Makefile. Every score and every sum over keys is one chain. */
 #include "core/nn/native.h"
 
+#include "core/nn/group.h"
 #include "core/nn/isa.h"
 #include "core/nn/panel.h"
 
@@ -213,26 +214,13 @@ static void run_part(const struct attention_shape *shape, const struct attention
     }
 }
 
-static struct attention_call sample_of(const struct attention_call *group, size_t sample)
-{
-    struct attention_call call = *group;
-    size_t offset = sample * group->stride;
-    call.q += offset;
-    call.k += offset;
-    call.v += offset;
-    call.out += offset;
-    if (call.residual != NULL)
-        call.residual += offset;
-    return call;
-}
-
 static void run(const struct kernels *kernels, const struct attention_shape *shape,
                 const struct attention_call *group, struct parts parts, float *scratch)
 {
     (void)kernels;
     struct room room = room_in(shape, scratch);
     for (size_t sample = 0; sample < group->samples; sample++) {
-        struct attention_call call = sample_of(group, sample);
+        struct attention_call call = group_attention(group, sample);
         size_t packed_head = SIZE_MAX;
         for (size_t part = parts.begin; part < parts.end; part++)
             run_part(shape, &call, part, &packed_head, &room);

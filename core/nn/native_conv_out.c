@@ -9,9 +9,12 @@
  * scratch: a row of normed pixels | a row of zeros | P, rows of the map that a block of output rows
  * needs, each with a pixel of zeros before it and one behind */
 #include "core/nn/cut.h"
+#include "core/nn/group.h"
 #include "core/nn/native.h"
 #include "core/nn/panel.h"
 #include "core/nn/pixels.h"
+
+#include <assert.h>
 
 enum { SIDE = 3, TAPS = SIDE * SIDE, PRODUCT_FLOATS = 1 << 17 };
 
@@ -39,8 +42,10 @@ static size_t shift_of(const struct conv_shape *shape)
 /* How many rows of output are made from one P, which should rest in the second cache. */
 static size_t rows_at_once(const struct conv_shape *shape)
 {
-    size_t limit = (PRODUCT_FLOATS / row_floats(shape)) << shift_of(shape);
-    limit = limit > 2 * SIDE ? limit - SIDE : SIDE;
+    size_t floats = row_floats(shape);
+    assert(floats > 0);
+    size_t limit = (PRODUCT_FLOATS / floats) << shift_of(shape);
+    limit = limit > (size_t)2 * SIDE ? limit - SIDE : SIDE;
     return limit < shape->out_height ? limit : shape->out_height;
 }
 
@@ -164,7 +169,7 @@ static void run(const struct kernels *kernels, const struct conv_shape *shape,
     pixels_zero(layer.zeros, row_floats(shape));
     size_t end = part.row + part.rows, at_once = rows_at_once(shape);
     for (size_t sample = 0; sample < group->samples; sample++) {
-        struct layer_call call = pixels_sample(group, sample);
+        struct layer_call call = group_layer(group, sample);
         for (size_t y = part.row; y < end; y += at_once) {
             struct span out = {y, end - y < at_once ? end : y + at_once};
             struct span in = rows_reached(shape, out);

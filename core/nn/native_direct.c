@@ -7,6 +7,7 @@
  *
  * scratch: windows | sums of a block, [pixels][columns in whole panels] | the normed map */
 #include "core/nn/cut.h"
+#include "core/nn/group.h"
 #include "core/nn/native.h"
 #include "core/nn/panel.h"
 #include "core/nn/pixels.h"
@@ -105,7 +106,7 @@ static void norm_rows(const struct layer *layer, const struct layer_call *call)
 
 static void enter_sample(struct layer *layer, size_t sample)
 {
-    struct layer_call call = pixels_sample(layer->call, sample);
+    struct layer_call call = group_layer(layer->call, sample);
     layer->map = (struct map){layer->shape, call.in, call.in_ld};
     if (call.scale_shift == NULL)
         return;
@@ -142,11 +143,11 @@ static void finish_rows(const struct layer *layer, size_t row, const struct pane
 {
     size_t sample = row / layer->part.rows, pixel = row % layer->part.rows;
     size_t column = product->first_column;
-    struct layer_call call = pixels_sample(layer->call, sample);
+    struct layer_call call = group_layer(layer->call, sample);
     for (size_t i = 0; i < product->rows; i++, pixel++) {
         if (pixel == layer->part.rows) {
             pixel = 0;
-            call = pixels_sample(layer->call, ++sample);
+            call = group_layer(layer->call, ++sample);
         }
         size_t place = layer->part.row + pixel;
         pixels_finish(product->c + i * product->c_ld, call.bias ? call.bias + column : NULL,

@@ -4,6 +4,7 @@
  * its weights stay in a cache for all samples, its sums in the first one until they are finished.
  * Where a sample has one row, the group is one matrix with a row per sample. */
 #include "core/nn/cut.h"
+#include "core/nn/group.h"
 #include "core/nn/native.h"
 #include "core/nn/panel.h"
 #include "core/nn/pixels.h"
@@ -75,13 +76,13 @@ static void run_rows(const struct layer *layer, struct cut_block block, size_t s
     if (samples > 1 && chunk > SHARED_COLUMNS)
         chunk = SHARED_COLUMNS;
     for (size_t i = 0; i < samples; i++) {
-        struct layer_call call = pixels_sample(&layer->call, sample + i);
+        struct layer_call call = group_layer(&layer->call, sample + i);
         fetch_block(layer, &call, block);
     }
     for (; block.column < end; block.column += chunk) {
         block.columns = end - block.column < chunk ? end - block.column : chunk;
         for (size_t i = 0; i < samples; i++) {
-            struct layer_call call = pixels_sample(&layer->call, sample + i);
+            struct layer_call call = group_layer(&layer->call, sample + i);
             run_block(layer, &call, block);
         }
     }

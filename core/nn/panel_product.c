@@ -115,7 +115,7 @@ static void (*const MULTIPLY[VECTORS_MAX + 1][ROWS_16 + 1])(const struct tile *)
 static size_t vectors_for(size_t rows, size_t width)
 {
     size_t most = rows < ROWS_16 ? rows : ROWS_16;
-    if (width > 3 * LANES && most <= ROWS_64)
+    if (width > (size_t)3 * LANES && most <= ROWS_64)
         return 4;
     return width > LANES && most <= ROWS_32 ? 2 : 1;
 }

@@ -19,23 +19,6 @@ static inline void lanes_store_up_to(float *to, struct lanes x, size_t count)
         lanes_store_some(to, x, count);
 }
 
-/* A group's call for one of its samples. */
-static inline struct layer_call pixels_sample(const struct layer_call *group, size_t sample)
-{
-    struct layer_call call = *group;
-    size_t offset = sample * group->stride;
-    call.samples = 1;
-    call.in += offset;
-    call.out += offset;
-    if (call.residual != NULL)
-        call.residual += offset;
-    if (call.scale_shift != NULL)
-        call.scale_shift += offset;
-    if (call.bias != NULL)
-        call.bias += sample * group->bias_stride;
-    return call;
-}
-
 /* Whole lanes are written: `to` has room for LANES - 1 numbers more. */
 static inline void pixels_copy(const float *from, float *to, size_t count)
 {
