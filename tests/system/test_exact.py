@@ -64,13 +64,14 @@ class Exact:
         return Daemon("--backend", self.backend, "--threads", threads, models=ROOT / "weights")
 
     def cases(self):
-        quick = self.backend != "portable" and not daemon.SANITIZED
-        return [case for case in CASES if quick or case["request"].get("steps", 0) <= 8]
+        steps = 4 if daemon.SANITIZED else 8 if self.backend == "portable" else 100
+        return [case for case in CASES if case["request"].get("steps", 0) <= steps]
 
     def setUp(self):
         if not self.needs <= flags():
             self.skipTest("this CPU does not run " + self.backend)
 
+    @unittest.skipIf(daemon.SANITIZED, "in company it is slower and tells more")
     def test_each_request_alone_gives_the_stored_digests(self):
         with self.start(1) as server:
             for case in self.cases():
@@ -93,11 +94,13 @@ class Avx512(Exact, unittest.TestCase):
     needs = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
 
 
+@unittest.skipIf(daemon.SANITIZED, "unit tests do the same quicker")
 class Avx2(Exact, unittest.TestCase):
     backend = "avx2"
     needs = {"avx2", "fma"}
 
 
+@unittest.skipIf(daemon.SANITIZED, "unit tests do the same quicker")
 class Portable(Exact, unittest.TestCase):
     backend = "portable"
 
