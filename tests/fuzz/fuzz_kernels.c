@@ -249,7 +249,7 @@ static double expect_layer(const struct test *test, size_t place, double *tolera
     double sum = 0, size = 1;
 
     if (row >= layer->out_rows || out >= layer->out)
-        return NAN;
+        return (double)NAN;
     if (call->bias != NULL)
         sum += (double)call->bias[sample * call->bias_stride + out];
     if (call->residual != NULL)
@@ -319,7 +319,7 @@ static double expect_attention(const struct test *test, size_t place, double *to
     double sum = 0, total = 0;
 
     if (row >= attention->shape.tokens || feature >= attention->inner)
-        return NAN;
+        return (double)NAN;
     for (size_t t = 0; t < attention->shape.tokens; t++) {
         double score = 0, share;
 
