@@ -28,8 +28,8 @@ import targets
 HERE = pathlib.Path(__file__).resolve().parent
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 # Of engines.py: the kind of job, and what is set in its environment.
-PEERS = {"torch": ("torch", {}), "torch-compiled": ("torch", {}), "torch-avx2": ("torch", AVX2),
-         "onnxruntime": ("onnx", {}), "openvino": ("onnx", {}), "openvino-default": ("onnx", {}),
+PEERS = {"torch": ("torch", {}), "torch-compiled": ("torch", {}), "torch-frozen": ("torch", {}),
+         "torch-avx2": ("torch", AVX2), "onnxruntime": ("onnx", {}), "openvino": ("onnx", {}), "openvino-default": ("onnx", {}),
          "ncnn": ("ncnn", {})}
 USUAL_PEERS = "onnxruntime,openvino,openvino-default,ncnn,torch,torch-compiled"
 USUAL_NETWORKS = "faces,fashion,avatars,ddpm-cifar10-32,mlp-128"
@@ -203,7 +203,7 @@ def main():
                         help="also ddpm-256, which takes minutes")
     parser.add_argument("--batches", help="of images 1,4,16; of points 1,256; of ddpm-256 1")
     parser.add_argument("--backends", default="fastest", help="as avx512,avx2")
-    parser.add_argument("--peers", default=USUAL_PEERS, help="also torch-avx2")
+    parser.add_argument("--peers", default=USUAL_PEERS, help="also torch-frozen and torch-avx2")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.4, help="CPU time of a measurement")
     arguments = parser.parse_args()

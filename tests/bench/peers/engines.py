@@ -40,12 +40,19 @@ class Torch:
 
 
 class TorchCompiled(Torch):
-    """Through inductor, with weights frozen into the graph and called from C++."""
+    """Through inductor, as torch.compile does it."""
+
+    def prepared(self, module):
+        return self.torch.compile(module)
+
+
+class TorchFrozen(TorchCompiled):
+    """With weights frozen into the graph, and called from C++."""
 
     def prepared(self, module):
         import torch._inductor.config
         torch._inductor.config.freezing = torch._inductor.config.cpp_wrapper = True
-        return self.torch.compile(module)
+        return super().prepared(module)
 
     def evaluate(self):
         with self.torch.no_grad():  # freezing wants it so
@@ -122,7 +129,8 @@ class Ncnn:
         return np.array(out)[None]
 
 
-ENGINES = {"torch": Torch, "torch-compiled": TorchCompiled, "torch-avx2": Torch,
+ENGINES = {"torch": Torch, "torch-compiled": TorchCompiled,
+           "torch-frozen": TorchFrozen, "torch-avx2": Torch,
            "onnxruntime": OnnxRuntime, "openvino": OpenVinoFloat32, "openvino-default": OpenVino,
            "ncnn": Ncnn}
 
