@@ -140,6 +140,12 @@ static void expect_layer(struct point_mlp *mlp, size_t index, size_t in)
     mlp->widest = out > mlp->widest ? out : mlp->widest;
 }
 
+/* Where x comes last. */
+static bool sums_known(const struct point_mlp *mlp)
+{
+    return mlp->any_rows && mlp->dim <= DIM_BEHIND_SUMS;
+}
+
 static void expect_tensors(struct point_mlp *mlp)
 {
     size_t half = mlp->time_dim / 2, in = mlp->dim + mlp->time_dim;
@@ -155,7 +161,8 @@ static void expect_tensors(struct point_mlp *mlp)
         in += mlp->time_dim;
     }
     mlp->widest = in;
-    mlp->x_weights = tensor_list_room(&mlp->tensors, mlp->dim * mlp->layers[0].shape.out);
+    if (sums_known(mlp))
+        mlp->x_weights = tensor_list_room(&mlp->tensors, mlp->dim * mlp->layers[0].shape.out);
     for (size_t i = 0; i < mlp->layer_count; i++) {
         expect_layer(mlp, i, in);
         in = mlp->layers[i].shape.out;
@@ -165,12 +172,6 @@ static void expect_tensors(struct point_mlp *mlp)
 static float *weights_at(const struct point_mlp *mlp, size_t offset)
 {
     return (float *)(void *)mlp->arena.base + offset;
-}
-
-/* Where x comes last. */
-static bool sums_known(const struct point_mlp *mlp)
-{
-    return mlp->any_rows && mlp->dim <= DIM_BEHIND_SUMS;
 }
 
 static void run_product(const struct point_mlp *mlp, size_t index, size_t rows, const float *bias,

@@ -16,6 +16,12 @@ _Static_assert(FLT_EVAL_METHOD == 0, "float arithmetic must be float");
 
 enum { LANES = 16 };
 
+/* A count, rounded up to whole lanes. */
+static inline size_t lanes_whole(size_t count)
+{
+    return (count + LANES - 1) / LANES * LANES;
+}
+
 /* A call would pass lanes through memory. */
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 

@@ -1,6 +1,7 @@
 #include "core/nn/layers.h"
 
 #include "core/nn/group.h"
+#include "core/nn/sizes.h"
 
 #include <assert.h>
 #include <string.h>
@@ -23,17 +24,12 @@ struct cut {
     size_t row_blocks, column_blocks;
 };
 
-static size_t blocks_of(size_t total, size_t block)
-{
-    return (total + block - 1) / block;
-}
-
 /* Equal blocks, of a multiple of 8, none above `limit`. */
 static size_t even_block(size_t total, size_t limit, size_t blocks_min)
 {
-    size_t blocks = blocks_of(total, limit);
+    size_t blocks = size_blocks(total, limit);
     blocks = blocks < blocks_min ? blocks_min : blocks;
-    return (blocks_of(total, blocks) + 7) / 8 * 8;
+    return (size_blocks(total, blocks) + 7) / 8 * 8;
 }
 
 /* `copied`: the rows of a are copied first, and a block of them should stay in the cache. */
@@ -52,8 +48,8 @@ static struct cut cut_product(size_t rows, size_t columns, size_t depth, bool co
     } else if (blocks_min > 1) {
         cut.columns = even_block(columns, columns, columns / BLOCK_COLUMNS);
     }
-    cut.row_blocks = blocks_of(rows, cut.rows);
-    cut.column_blocks = blocks_of(columns, cut.columns);
+    cut.row_blocks = size_blocks(rows, cut.rows);
+    cut.column_blocks = size_blocks(columns, cut.columns);
     return cut;
 }
 
@@ -85,11 +81,6 @@ static size_t panel_offset(const struct product *product, size_t k, size_t depth
     return k * product->columns + column * depth;
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* The numbers that feed output `out`, `step` apart, to their places. */
 static void pack_output(const struct kernels *kernels, const struct product *product, size_t out,
                         const float *(*at)(const struct product *product, size_t out, size_t k),
@@ -97,9 +88,9 @@ static void pack_output(const struct kernels *kernels, const struct product *pro
 {
     struct gemm_tile tile = kernels->tile(product->columns, product->depth);
     size_t panel = out / tile.columns * tile.columns;
-    size_t width = smaller(tile.columns, product->columns - panel);
+    size_t width = size_smaller(tile.columns, product->columns - panel);
     for (size_t k = 0; k < product->depth; k += tile.depth) {
-        size_t depth = smaller(tile.depth, product->depth - k);
+        size_t depth = size_smaller(tile.depth, product->depth - k);
         float *to = packed + panel_offset(product, k, depth, panel) + (out - panel);
         for (size_t i = 0; i < depth; i++)
             to[i * width] = *at(product, out, k + i);
@@ -111,7 +102,7 @@ static void run_panel(const struct kernels *kernels, size_t rows_at_once, struct
 {
     size_t rows = gemm.rows;
     for (size_t row = 0; row < rows; row += gemm.rows) {
-        gemm.rows = smaller(rows_at_once, rows - row);
+        gemm.rows = size_smaller(rows_at_once, rows - row);
         kernels->gemm(&gemm);
         gemm.a += gemm.rows * gemm.a_ld;
         gemm.c += gemm.rows * gemm.c_ld;
@@ -147,15 +138,15 @@ static void run_product(const struct kernels *kernels, const struct layer_call *
     struct gemm_tile tile = kernels->tile(product->columns, product->depth);
     size_t end = block->column + block->columns;
     for (size_t k = 0; k < product->depth; k += tile.depth) {
-        size_t depth = smaller(tile.depth, product->depth - k);
+        size_t depth = size_smaller(tile.depth, product->depth - k);
         for (size_t column = block->column, next; column < end; column = next) {
             size_t panel = column / tile.columns * tile.columns;
-            next = smaller(panel + tile.columns, end);
+            next = size_smaller(panel + tile.columns, end);
             struct gemm gemm = piece_of(call, block, product, column, k);
             gemm.columns = next - column;
             gemm.depth = depth;
             gemm.b = call->weights + panel_offset(product, k, depth, panel) + (column - panel);
-            gemm.b_ld = smaller(tile.columns, product->columns - panel);
+            gemm.b_ld = size_smaller(tile.columns, product->columns - panel);
             if (k + depth == product->depth)
                 gemm.divisor = call->divisor;
             run_panel(kernels, tile.rows, gemm);
@@ -350,7 +341,7 @@ static size_t attention_queries(const struct attention_shape *shape)
 
 static size_t attention_parts(const struct attention_shape *shape)
 {
-    return shape->heads * blocks_of(shape->tokens, attention_queries(shape));
+    return shape->heads * size_blocks(shape->tokens, attention_queries(shape));
 }
 
 static size_t attention_scratch_floats(const struct attention_shape *shape)
@@ -361,7 +352,7 @@ static size_t attention_scratch_floats(const struct attention_shape *shape)
 static void attention_part(const struct kernels *kernels, const struct attention_shape *shape,
                            const struct attention_call *call, size_t part, float *scratch)
 {
-    size_t block = attention_queries(shape), blocks = blocks_of(shape->tokens, block);
+    size_t block = attention_queries(shape), blocks = size_blocks(shape->tokens, block);
     size_t feature = part / blocks * shape->head_dim, query = part % blocks * block;
     size_t rows = shape->tokens - query < block ? shape->tokens - query : block;
     struct gemm scores = {.rows = rows,

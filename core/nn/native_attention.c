@@ -9,6 +9,7 @@
 #include "core/nn/group.h"
 #include "core/nn/isa.h"
 #include "core/nn/panel.h"
+#include "core/nn/sizes.h"
 
 enum {
     SCORE_FLOATS = 1 << 15, /* of a block: an eighth of a second cache of 1 MiB */
@@ -17,16 +18,6 @@ enum {
     PARTS_WANTED = 4,    /* more would pack the same keys and values too often */
     SMALL_WORK = 1 << 19 /* multiply-adds that are not worth a second part */
 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t blocks_of(size_t total, size_t block)
-{
-    return (total + block - 1) / block;
-}
 
 /* --- parts: all heads where there is little to do, else a head, or some queries of one ---------
  */
@@ -41,16 +32,17 @@ static struct cut cut_of(const struct attention_shape *shape)
     size_t work = 2 * shape->tokens * shape->tokens * shape->head_dim;
     if (work * shape->heads < SMALL_WORK)
         return (struct cut){.heads = shape->heads, .queries = shape->tokens, .blocks = 1};
-    size_t blocks = smaller(blocks_of(PARTS_WANTED, shape->heads), blocks_of(work, SMALL_WORK));
-    size_t queries = (blocks_of(shape->tokens, blocks) + 7) / 8 * 8;
+    size_t blocks =
+        size_smaller(size_blocks(PARTS_WANTED, shape->heads), size_blocks(work, SMALL_WORK));
+    size_t queries = (size_blocks(shape->tokens, blocks) + 7) / 8 * 8;
     return (struct cut){
-        .heads = 1, .queries = queries, .blocks = blocks_of(shape->tokens, queries)};
+        .heads = 1, .queries = queries, .blocks = size_blocks(shape->tokens, queries)};
 }
 
 static size_t parts_of(const struct attention_shape *shape)
 {
     struct cut cut = cut_of(shape);
-    return blocks_of(shape->heads, cut.heads) * cut.blocks;
+    return size_blocks(shape->heads, cut.heads) * cut.blocks;
 }
 
 /* --- scratch ---------------------------------------------------------------------------------- */
@@ -59,13 +51,13 @@ static size_t queries_at_once(const struct attention_shape *shape)
 {
     size_t fitting = SCORE_FLOATS / shape->tokens / 8 * 8;
     fitting = fitting < QUERIES_MIN ? QUERIES_MIN : fitting;
-    return smaller(smaller(fitting, QUERIES_MAX), cut_of(shape).queries);
+    return size_smaller(size_smaller(fitting, QUERIES_MAX), cut_of(shape).queries);
 }
 
 /* Whole lanes, so that no vector reaches into the next query's scores. */
 static size_t scores_ld(const struct attention_shape *shape)
 {
-    return (shape->tokens + LANES - 1) / LANES * LANES;
+    return lanes_whole(shape->tokens);
 }
 
 static size_t scratch_floats(const struct attention_shape *shape)
@@ -111,9 +103,9 @@ static void pack_keys(const struct attention_shape *shape, const float *k, size_
     size_t tokens = shape->tokens;
     for (size_t first = 0; first < shape->head_dim; first += PANEL_DEPTH)
         for (size_t key = 0; key < panel_width(tokens); key += LANES) {
-            size_t count = key < tokens ? smaller(tokens - key, LANES) : 0;
+            size_t count = key < tokens ? size_smaller(tokens - key, LANES) : 0;
             transpose(k + (count > 0 ? key * ld : 0) + first, ld, count,
-                      smaller(shape->head_dim - first, PANEL_DEPTH),
+                      size_smaller(shape->head_dim - first, PANEL_DEPTH),
                       keys + panel_place(tokens, shape->head_dim, first, key));
         }
 }
@@ -121,7 +113,7 @@ static void pack_keys(const struct attention_shape *shape, const float *k, size_
 /* `width` columns of one panel and zeros behind them. */
 static void copy_panel(const float *from, size_t ld, size_t width, size_t rows, float *to)
 {
-    size_t left = smaller(width, LANES), right = width - left;
+    size_t left = size_smaller(width, LANES), right = width - left;
     for (size_t row = 0; row < rows; row++, from += ld, to += PANEL_COLUMNS) {
         lanes_store(to, left < LANES ? lanes_load_some(from, left) : lanes_load(from));
         lanes_store(to + LANES,
@@ -135,8 +127,8 @@ static void pack_values(const struct attention_shape *shape, const float *v, siz
     size_t columns = shape->head_dim;
     for (size_t first = 0; first < shape->tokens; first += PANEL_DEPTH)
         for (size_t column = 0; column < columns; column += PANEL_COLUMNS)
-            copy_panel(v + first * ld + column, ld, smaller(columns - column, PANEL_COLUMNS),
-                       smaller(shape->tokens - first, PANEL_DEPTH),
+            copy_panel(v + first * ld + column, ld, size_smaller(columns - column, PANEL_COLUMNS),
+                       size_smaller(shape->tokens - first, PANEL_DEPTH),
                        values + panel_place(columns, shape->tokens, first, column));
 }
 
@@ -164,7 +156,7 @@ static void end_row(const struct attention_call *call, size_t feature, size_t ro
     residual = residual != NULL ? residual + row * call->residual_ld + feature : NULL;
     for (size_t c = 0; c < columns; c += LANES)
         end_lanes(call, bias != NULL ? bias + c : NULL, residual != NULL ? residual + c : NULL,
-                  out + c, smaller(columns - c, LANES));
+                  out + c, size_smaller(columns - c, LANES));
 }
 
 static void run_queries(const struct attention_shape *shape, const struct attention_call *call,
@@ -201,7 +193,7 @@ static void run_part(const struct attention_shape *shape, const struct attention
 {
     struct cut cut = cut_of(shape);
     size_t first = part / cut.blocks * cut.heads, begin = part % cut.blocks * cut.queries;
-    size_t end = smaller(begin + cut.queries, shape->tokens), step = queries_at_once(shape);
+    size_t end = size_smaller(begin + cut.queries, shape->tokens), step = queries_at_once(shape);
     for (size_t head = first; head < first + cut.heads; head++) {
         if (head != *packed_head) {
             size_t feature = head * shape->head_dim;
@@ -210,7 +202,8 @@ static void run_part(const struct attention_shape *shape, const struct attention
             *packed_head = head;
         }
         for (size_t query = begin; query < end; query += step)
-            run_queries(shape, call, head, (struct parts){query, smaller(query + step, end)}, room);
+            run_queries(shape, call, head, (struct parts){query, size_smaller(query + step, end)},
+                        room);
     }
 }
 

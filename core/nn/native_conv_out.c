@@ -18,15 +18,10 @@
 
 enum { SIDE = 3, TAPS = SIDE * SIDE, PRODUCT_FLOATS = 1 << 17 };
 
-static size_t whole_lanes(size_t count)
-{
-    return (count + LANES - 1) / LANES * LANES;
-}
-
 /* Of P: a vector may be read at any tap. */
 static size_t product_ld(const struct conv_shape *shape)
 {
-    return whole_lanes((TAPS - 1) * shape->out_channels + LANES);
+    return lanes_whole((TAPS - 1) * shape->out_channels + LANES);
 }
 
 static size_t row_floats(const struct conv_shape *shape)
@@ -57,7 +52,7 @@ static size_t product_rows(const struct conv_shape *shape)
 
 static size_t normed_floats(const struct conv_shape *shape)
 {
-    return shape->in_width * whole_lanes(shape->in_channels);
+    return shape->in_width * lanes_whole(shape->in_channels);
 }
 
 static size_t scratch_floats(const struct conv_shape *shape)
@@ -101,9 +96,9 @@ static void multiply_row(const struct layer *layer, const struct layer_call *cal
     if (call->scale_shift != NULL) {
         for (size_t x = 0; x < width; x++)
             pixels_norm(layer->kernels, call, channels, product.a + x * call->in_ld,
-                        layer->normed + x * whole_lanes(channels));
+                        layer->normed + x * lanes_whole(channels));
         product.a = layer->normed;
-        product.a_ld = whole_lanes(channels);
+        product.a_ld = lanes_whole(channels);
     }
     pixels_zero(to, ld);
     ISA(panel_product)(&product);

@@ -19,11 +19,6 @@ static size_t depth_of(const struct conv_shape *shape)
     return TAPS * shape->in_channels;
 }
 
-static size_t whole_lanes(size_t count)
-{
-    return (count + LANES - 1) / LANES * LANES;
-}
-
 /* Of a block: windows that rest in the second cache. */
 static size_t rows_at_once(const struct conv_shape *shape)
 {
@@ -33,13 +28,13 @@ static size_t rows_at_once(const struct conv_shape *shape)
 
 static size_t windows_floats(const struct conv_shape *shape)
 {
-    return whole_lanes(rows_at_once(shape) * depth_of(shape) + LANES);
+    return lanes_whole(rows_at_once(shape) * depth_of(shape) + LANES);
 }
 
 static size_t scratch_floats(const struct conv_shape *shape)
 {
     return windows_floats(shape) + rows_at_once(shape) * panel_width(shape->out_channels) +
-           shape->in_height * shape->in_width * whole_lanes(shape->in_channels);
+           shape->in_height * shape->in_width * lanes_whole(shape->in_channels);
 }
 
 /* Where windows are copied from. */
@@ -111,7 +106,7 @@ static void enter_sample(struct layer *layer, size_t sample)
     if (call.scale_shift == NULL)
         return;
     layer->map.pixels = layer->normed;
-    layer->map.ld = whole_lanes(layer->shape->in_channels);
+    layer->map.ld = lanes_whole(layer->shape->in_channels);
     norm_rows(layer, &call);
 }
 

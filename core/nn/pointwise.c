@@ -239,7 +239,7 @@ static size_t statistics_parts(const struct norm_shape *shape)
 
 static size_t rounded_channels(const struct norm_shape *shape)
 {
-    return (shape->channels + LANES - 1) / LANES * LANES;
+    return lanes_whole(shape->channels);
 }
 
 /* Two doubles a channel. */

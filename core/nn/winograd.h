@@ -46,7 +46,7 @@ static void run_block(const struct job *job, struct block block)
         transform_slice(job, block, channel);
     struct group group = {.first = job->channel_begin};
     for (; group.first < job->channel_end; group.first += group.count) {
-        group.count = smaller_of(job->channel_end - group.first, WINOGRAD_COLUMNS);
+        group.count = size_smaller(job->channel_end - group.first, WINOGRAD_COLUMNS);
         multiply(job, group, (block.end - block.begin) * job->columns);
         finish_block(job, group, block);
     }
@@ -58,8 +58,8 @@ static void run(const struct kernels *kernels, const struct conv_shape *shape,
     struct job job = {
         .kernels = kernels, .shape = shape, .call = call, .columns = tile_columns(shape)};
     set_range(&job, parts);
-    size_t all = call->samples * job.rows, blocks = divided_up(all, block_rows(shape));
-    set_scratch(&job, divided_up(all, blocks), scratch);
+    size_t all = call->samples * job.rows, blocks = size_blocks(all, block_rows(shape));
+    set_scratch(&job, size_blocks(all, blocks), scratch);
     for (size_t i = 0; i < blocks; i++)
         run_block(&job, (struct block){all * i / blocks, all * (i + 1) / blocks});
 }

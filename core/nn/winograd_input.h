@@ -89,7 +89,7 @@ static struct slice slice_of(const struct job *job, size_t sample, size_t channe
     return (struct slice){
         .in = call->in + offset,
         .scale = call->scale_shift == NULL ? NULL : call->scale_shift + offset,
-        .count = smaller_of(job->shape->in_channels - channel, LANES),
+        .count = size_smaller(job->shape->in_channels - channel, LANES),
         .ring = job->rings + channel / LANES * INPUTS * ring_row_floats(job->shape),
     };
 }

@@ -6,6 +6,7 @@
 #include "core/nn/isa.h"
 #include "core/nn/native.h"
 #include "core/nn/pack_winograd.h"
+#include "core/nn/sizes.h"
 
 #include <stdbool.h>
 
@@ -23,47 +24,32 @@ enum {
 
 #define INLINE static inline __attribute__((always_inline))
 
-static size_t smaller_of(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t divided_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t whole_lanes(size_t channels)
-{
-    return divided_up(channels, LANES) * LANES;
-}
-
 static size_t tile_rows(const struct conv_shape *shape)
 {
-    return divided_up(shape->out_height, OUTPUTS);
+    return size_blocks(shape->out_height, OUTPUTS);
 }
 
 static size_t tile_columns(const struct conv_shape *shape)
 {
-    return divided_up(shape->out_width, OUTPUTS);
+    return size_blocks(shape->out_width, OUTPUTS);
 }
 
 static size_t tap_stride(size_t tiles, size_t ld)
 {
-    return divided_up(tiles * ld, 1024) * 1024 + 48;
+    return size_blocks(tiles * ld, 1024) * 1024 + 48;
 }
 
 /* Channels of M. */
 static size_t group_ld(const struct conv_shape *shape)
 {
-    return whole_lanes(smaller_of(shape->out_channels, WINOGRAD_COLUMNS));
+    return lanes_whole(size_smaller(shape->out_channels, WINOGRAD_COLUMNS));
 }
 
 /* Tile rows of a block, at most. */
 static size_t block_rows(const struct conv_shape *shape)
 {
-    size_t floats = TAPS * (whole_lanes(shape->in_channels) + group_ld(shape));
-    size_t tiles = smaller_of(BLOCK_FLOATS / floats, BLOCK_TILES_MAX);
+    size_t floats = TAPS * (lanes_whole(shape->in_channels) + group_ld(shape));
+    size_t tiles = size_smaller(BLOCK_FLOATS / floats, BLOCK_TILES_MAX);
     if (tiles < BLOCK_TILES_MIN)
         tiles = BLOCK_TILES_MIN;
     size_t rows = tiles / tile_columns(shape);
@@ -77,7 +63,7 @@ static size_t ring_row_floats(const struct conv_shape *shape)
 
 static size_t scratch_floats(const struct conv_shape *shape)
 {
-    size_t in = whole_lanes(shape->in_channels), out = group_ld(shape);
+    size_t in = lanes_whole(shape->in_channels), out = group_ld(shape);
     size_t tiles = block_rows(shape) * tile_columns(shape);
     return TAPS * (tap_stride(tiles, in) + tap_stride(tiles, out)) +
            in / LANES * INPUTS * ring_row_floats(shape) + shape->in_width * LANES;
@@ -93,7 +79,7 @@ static bool cut_by_channels(const struct conv_shape *shape)
 
 static size_t pieces(const struct conv_shape *shape)
 {
-    return cut_by_channels(shape) ? divided_up(shape->out_channels, WINOGRAD_COLUMNS)
+    return cut_by_channels(shape) ? size_blocks(shape->out_channels, WINOGRAD_COLUMNS)
                                   : tile_rows(shape);
 }
 
@@ -102,8 +88,9 @@ static size_t parts_of(const struct conv_shape *shape)
     size_t tiles = tile_rows(shape) * tile_columns(shape);
     size_t work = TAPS * tiles * shape->in_channels * shape->out_channels;
     size_t most = cut_by_channels(shape) ? CHANNEL_PARTS_MAX
-                                         : smaller_of(tiles / TILES_PER_PART, ROW_PARTS_MAX);
-    size_t parts = smaller_of(smaller_of(divided_up(work, WORK_PER_PART), most), pieces(shape));
+                                         : size_smaller(tiles / TILES_PER_PART, ROW_PARTS_MAX);
+    size_t parts =
+        size_smaller(size_smaller(size_blocks(work, WORK_PER_PART), most), pieces(shape));
     return parts > 0 ? parts : 1;
 }
 
@@ -139,7 +126,7 @@ static void set_range(struct job *job, struct parts parts)
     job->channel_end = shape->out_channels;
     if (cut_by_channels(shape)) {
         job->channel_begin = begin * WINOGRAD_COLUMNS;
-        job->channel_end = smaller_of(end * WINOGRAD_COLUMNS, shape->out_channels);
+        job->channel_end = size_smaller(end * WINOGRAD_COLUMNS, shape->out_channels);
     } else {
         job->row_begin = begin;
         job->rows = end - begin;
@@ -150,7 +137,7 @@ static void set_scratch(struct job *job, size_t block, float *scratch)
 {
     const struct conv_shape *shape = job->shape;
     size_t tiles = block * job->columns;
-    job->in_ld = whole_lanes(shape->in_channels);
+    job->in_ld = lanes_whole(shape->in_channels);
     job->out_ld = group_ld(shape);
     job->in_stride = tap_stride(tiles, job->in_ld);
     job->out_stride = tap_stride(tiles, job->out_ld);

@@ -99,12 +99,12 @@ static void finish_row(const struct job *job, struct group group, size_t sample,
     const struct layer_call *call = job->call;
     size_t y = row * OUTPUTS, offset = sample * call->stride + group.first;
     struct tile tile = {
-        .channels = group.count, .rows = smaller_of(shape->out_height - y, OUTPUTS), .m = m};
+        .channels = group.count, .rows = size_smaller(shape->out_height - y, OUTPUTS), .m = m};
     if (call->bias != NULL)
         tile.bias = call->bias + sample * call->bias_stride + group.first;
     for (size_t t = 0; t < job->columns; t++) {
         size_t x = t * OUTPUTS, pixel = y * shape->out_width + x;
-        tile.columns = smaller_of(shape->out_width - x, OUTPUTS);
+        tile.columns = size_smaller(shape->out_width - x, OUTPUTS);
         tile.ahead = t + 1 < job->columns ? OUTPUTS : OUTPUTS * shape->out_width - x;
         tile.out = call->out + offset + pixel * call->out_ld;
         if (call->residual != NULL)
