@@ -85,6 +85,27 @@ static void rows_lie_together(void **state)
     memo_destroy(memo);
 }
 
+/* One time under so many labels that they stand in each other's way. */
+static void a_label_is_not_taken_for_another(void **state)
+{
+    (void)state;
+    struct error error;
+    struct memo *memo;
+    float row[FLOATS];
+    assert_true(memo_create(FLOATS, &memo, &error));
+    for (int32_t label = 0; label < 4096; label++) {
+        fill(row, 7, label);
+        memo_store(memo, 7, label, row);
+    }
+    for (int32_t label = 0; label < 8192; label++) {
+        const float *there = memo_find(memo, 7, label);
+        if (there != NULL)
+            assert_row(there, 7, label);
+        assert_true(there == NULL || label < 4096);
+    }
+    memo_destroy(memo);
+}
+
 static void store_and_check(void *context, size_t item, unsigned worker)
 {
     (void)worker;
@@ -119,6 +140,7 @@ int main(void)
         cmocka_unit_test(a_row_is_found_under_its_time_and_label),
         cmocka_unit_test(a_full_memo_forgets_nothing),
         cmocka_unit_test(rows_lie_together),
+        cmocka_unit_test(a_label_is_not_taken_for_another),
         cmocka_unit_test(threads_may_store_the_same_row_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
