@@ -204,7 +204,7 @@ static void print_by_sampler(const struct metric *metric, const struct snapshot 
         struct error error;
 
         engine_model_stats(snapshot->service->engine, model, &stats);
-        for (size_t j = 0; (sampler = sampler_at(j)) != NULL; j++)
+        for (size_t j = 0; (sampler = sampler_any_at(j)) != NULL; j++)
             if (sampler_runs_on(sampler, &model->process, &error))
                 buffer_printf(out, "%s{model=\"%s\",sampler=\"%s\"} %" PRIu64 "\n", metric->name,
                               model->name, sampler->name,

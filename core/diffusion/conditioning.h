@@ -14,6 +14,7 @@
 /* What a request gives its rows beside their seeds; read-only while they run. Order C,H,W. */
 struct conditioning {
     const float *x_T;     /* n * dim: where each row begins, in the sampler's own coordinates */
+    const float *noise;   /* n * dim: for probes, in place of the noise that they would draw */
     const float *picture; /* dim: an x_0 that all rows begin from or keep a part of */
     const uint8_t *known; /* dim: 1 where the picture is kept; NULL: nowhere */
 };

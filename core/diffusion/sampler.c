@@ -11,6 +11,9 @@
 static const struct sampler *const samplers[] = {SAMPLERS(SAMPLER_ENTRY)};
 static const struct sampler *const encoders[] = {ENCODERS(SAMPLER_ENTRY)};
 #undef SAMPLER_ENTRY
+#define PROBE_ENTRY(name) &probe_##name,
+static const struct sampler *const probes[] = {PROBES(PROBE_ENTRY) NULL};
+#undef PROBE_ENTRY
 
 #define SAMPLER_COUNT (sizeof(samplers) / sizeof(samplers[0]))
 #define ENCODER_COUNT (sizeof(encoders) / sizeof(encoders[0]))
@@ -43,14 +46,16 @@ const struct sampler *sampler_any_at(size_t number)
 {
     if (number < SAMPLER_COUNT)
         return samplers[number];
-    return number < SAMPLER_TOTAL ? encoders[number - SAMPLER_COUNT] : NULL;
+    if (number < SAMPLER_TOTAL)
+        return encoders[number - SAMPLER_COUNT];
+    return number < RUNNER_TOTAL ? probes[number - SAMPLER_TOTAL] : NULL;
 }
 
 size_t sampler_number(const struct sampler *sampler)
 {
     size_t number = 0;
 
-    while (number < SAMPLER_TOTAL && sampler_any_at(number) != sampler)
+    while (number < RUNNER_TOTAL && sampler_any_at(number) != sampler)
         number++;
     return number;
 }
@@ -225,6 +230,23 @@ static bool check_steps(const struct plan_request *request, struct error *error)
                      request->steps);
 }
 
+struct plan *plan_new(const struct sampler *sampler, const struct process *process, size_t dim,
+                      size_t output_dim, struct error *error)
+{
+    struct plan *plan = calloc(1, sizeof(*plan));
+
+    if (plan == NULL) {
+        error_write(error, ERROR_NO_MEMORY, "no memory for a plan");
+        return NULL;
+    }
+    plan->sampler = sampler;
+    plan->process = process;
+    plan->dim = dim;
+    plan->output_dim = output_dim;
+    plan->strength = 1.0;
+    return plan;
+}
+
 struct plan *plan_create(const struct plan_request *request, struct error *error)
 {
     const struct sampler *sampler = find_usable(request, error);
@@ -232,18 +254,13 @@ struct plan *plan_create(const struct plan_request *request, struct error *error
 
     if (sampler == NULL || !check_steps(request, error))
         return NULL;
-    plan = calloc(1, sizeof(*plan));
-    if (plan == NULL) {
-        error_write(error, ERROR_NO_MEMORY, "no memory for a plan");
+    plan = plan_new(sampler, request->process, request->dim, request->output_dim, error);
+    if (plan == NULL)
         return NULL;
-    }
-    plan->sampler = sampler;
-    plan->process = request->process;
     plan->steps = request->steps;
     plan->steps_asked = request->steps_asked;
-    plan->dim = request->dim;
-    plan->output_dim = request->output_dim;
-    plan->strength = request->has_picture ? request->strength : 1.0;
+    if (request->has_picture)
+        plan->strength = request->strength;
     plan->clip = clip_rule(sampler, &request->process->config.schedule);
     if (resolve_options(plan, request->options, error) && sampler->plan(plan, error) &&
         (!request->has_picture || conditioning_plan(plan, error))) {

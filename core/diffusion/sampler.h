@@ -51,12 +51,13 @@ struct plan {
     double strength;        /* of the picture that rows begin with; 1: all steps are run */
     size_t first;           /* entry in `step` where rows begin: what stands before is not run */
     bool from_picture;      /* rows begin with the picture, noised to the level of that entry */
-    size_t evaluations;     /* of the model per row, or their limit */
+    size_t evaluations;     /* of the model per row, or their limit; 0: begin is all there is */
     size_t evaluations_due; /* the same, or what rows mostly take: costs are predicted by it */
     bool is_adaptive;       /* each row needs its own number of evaluations: NFE is reported */
     size_t dim;             /* D: floats in one x */
     size_t output_dim;      /* floats the model answers: D, or 2 D with a learned variance */
     size_t state_floats;    /* of row.state; at most PLAN_STATE_ROWS * dim */
+    size_t figure_count;    /* doubles that a row measures: row.figures */
     double start_scale;     /* init_noise_sigma: x = start_scale * draw */
     const char *warning;    /* a sentence about a plan that runs but cannot be meant, or NULL */
     struct plan_step *step; /* owned */
@@ -80,6 +81,10 @@ struct plan_request {
  * request parser has refused these before, with all faults), and what the sampler itself refuses.
  * NO_MEMORY. plan_destroy(NULL) does nothing. */
 struct plan *plan_create(const struct plan_request *request, struct error *error);
+
+/* For probes: zeroed but for what is given here and a strength of 1. NO_MEMORY. */
+struct plan *plan_new(const struct sampler *sampler, const struct process *process, size_t dim,
+                      size_t output_dim, struct error *error);
 void plan_destroy(struct plan *plan);
 
 /* Whole steps that a row makes, each of one evaluation or more. */
@@ -89,6 +94,8 @@ size_t plan_whole_steps(const struct plan *plan);
 struct row {
     float *x;           /* D: x_t; the sample once done */
     const float *given; /* D: what it begins with in place of a draw (conditioning.h), or NULL */
+    const float *given_noise; /* D: in place of a probe's draw of noise, or NULL */
+    double *figures;          /* plan->figure_count, zeroed when the row begins: what it measures */
     float *input;       /* D: what the model is asked about: x itself, scaled, or a point between */
     float *state;       /* plan->state_floats, zeroed when the row begins, 64-byte aligned unless
                            D < 16; aligned for doubles always */
@@ -98,6 +105,9 @@ struct row {
     struct level level; /* that the model takes `input` to be at: its time's */
     struct conversion conversion; /* of `input` and the answer to it */
     bool wants_score;             /* an exact model is to answer the score, whatever its head */
+    bool wants_divergence;        /* the family, if it knows it, is to fill `divergence`, too */
+    double divergence;            /* tr(d output / d input) of the last answer,
+                                     the labelled one's of two */
     size_t step;                  /* index of the plan's entry in progress */
     size_t stage;                 /* the sampler's own counter: 0 when the row begins */
     size_t evaluations;           /* made so far: the NFE */
@@ -194,14 +204,24 @@ struct sampler {
     X(ddim_inverse)                                                                                \
     X(pf_ode_inverse)
 
+/* What asks a model something else than for samples: rows like any other, counted like any other,
+ * but each is planned by a function of its own (probe_NAME.h), of which `plan` is NULL. */
+#define PROBES(X)
+
 #define SAMPLER_DECLARE(name) extern const struct sampler sampler_##name;
 SAMPLERS(SAMPLER_DECLARE)
 ENCODERS(SAMPLER_DECLARE)
 #undef SAMPLER_DECLARE
+#define PROBE_DECLARE(name) extern const struct sampler probe_##name;
+PROBES(PROBE_DECLARE)
+#undef PROBE_DECLARE
 
-/* Of both tables. */
+/* Of the tables that plan_create knows; of all three. */
 #define SAMPLER_ONE(name) +1
-enum { SAMPLER_TOTAL = SAMPLERS(SAMPLER_ONE) ENCODERS(SAMPLER_ONE) };
+enum {
+    SAMPLER_TOTAL = SAMPLERS(SAMPLER_ONE) ENCODERS(SAMPLER_ONE),
+    RUNNER_TOTAL = SAMPLER_TOTAL PROBES(SAMPLER_ONE)
+};
 #undef SAMPLER_ONE
 
 /* NULL when there is none of that name / past the end. */
@@ -209,8 +229,8 @@ const struct sampler *sampler_find(const char *name);
 const struct sampler *sampler_at(size_t index);
 const struct sampler *encoder_find(const char *name);
 
-/* What runs through an engine is counted by these: samplers, as sampler_at has them, then encoders.
- * NULL past the end; SAMPLER_TOTAL: in neither table. */
+/* What runs through an engine is counted by these: samplers, as sampler_at has them, then encoders,
+ * then probes. NULL past the end; RUNNER_TOTAL: in no table. */
 const struct sampler *sampler_any_at(size_t number);
 size_t sampler_number(const struct sampler *sampler);
 

@@ -168,7 +168,8 @@ static void place_row(struct batch *batch, struct slot *slot)
                           .time = slot->row.time,
                           .label = label >= 0 ? label : null,
                           .level = slot->row.level,
-                          .wants_score = slot->row.wants_score};
+                          .wants_score = slot->row.wants_score,
+                          .divergence = slot->row.wants_divergence ? &slot->row.divergence : NULL};
 
     slot->place = batch->place_count;
     batch->places[batch->place_count++] = place;
@@ -176,6 +177,7 @@ static void place_row(struct batch *batch, struct slot *slot)
         return;
     place.output += padded(batch->model->shape.output_dim);
     place.label = null;
+    place.divergence = NULL;
     batch->places[batch->place_count++] = place;
 }
 

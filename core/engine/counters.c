@@ -89,8 +89,8 @@ void counters_read(const struct counters *counters, struct engine_stats *stats)
 void model_counters_read(const struct model_counters *counters, struct engine_model_stats *stats)
 {
     read_all(&stats->steps, &counters->steps, 1);
-    read_all(stats->row_steps, counters->row_steps, SAMPLER_TOTAL);
-    read_all(stats->samples, counters->samples, SAMPLER_TOTAL);
+    read_all(stats->row_steps, counters->row_steps, RUNNER_TOTAL);
+    read_all(stats->samples, counters->samples, RUNNER_TOTAL);
     read_all(stats->step_buckets, counters->step_buckets, ENGINE_TIME_BUCKETS);
     stats->step_seconds = atomic_load_explicit(&counters->step_seconds, memory_order_relaxed);
 }

@@ -16,7 +16,7 @@ struct counters {
 struct model_counters {
     atomic_ullong steps;
     /* By sampler_number: what is in no table is counted last, unseen. */
-    atomic_ullong row_steps[SAMPLER_TOTAL + 1], samples[SAMPLER_TOTAL + 1];
+    atomic_ullong row_steps[RUNNER_TOTAL + 1], samples[RUNNER_TOTAL + 1];
     atomic_ullong step_buckets[ENGINE_TIME_BUCKETS];
     _Atomic double step_seconds;
 };

@@ -33,6 +33,7 @@ struct request {
     const float *guidance; /* n; 1: one evaluation of the labelled run */
     float *x;              /* n * plan->dim: the results, C,H,W */
     uint32_t *nfe;         /* n: evaluations that each row took, or NULL */
+    double *figures;       /* n * plan->figure_count: what rows measured; NULL if that is 0 */
     const struct conditioning *conditioning;  /* NULL: every row begins with a draw */
     struct trajectory trajectory;             /* every = 0: not recorded */
     void (*prepare)(struct request *request); /* on a worker before its first row starts: decodes
@@ -117,8 +118,8 @@ struct engine_calibration engine_calibration(const struct engine *engine,
 #define ENGINE_TIME_BUCKETS  16 /* upper bounds ENGINE_TIME_BOUNDS, last +Inf */
 extern const double ENGINE_TIME_BOUNDS[ENGINE_TIME_BUCKETS - 1]; /* seconds */
 struct engine_model_stats {
-    uint64_t steps;                                            /* forwards */
-    uint64_t row_steps[SAMPLER_TOTAL], samples[SAMPLER_TOTAL]; /* by sampler_number */
+    uint64_t steps;                                          /* forwards */
+    uint64_t row_steps[RUNNER_TOTAL], samples[RUNNER_TOTAL]; /* by sampler_number */
     uint64_t step_buckets[ENGINE_TIME_BUCKETS];
     double step_seconds;
 };

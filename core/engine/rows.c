@@ -41,27 +41,67 @@ static void work_run(struct work *work, struct gang *gang)
              (work->end - work->first + work->per_item - 1) / work->per_item);
 }
 
+/* What is left of a row that is done. */
+static void leave(const struct slot *slot, size_t dim)
+{
+    struct request *request = slot->request;
+
+    memcpy(request->x + slot->index * dim, slot->row.x, dim * sizeof *slot->row.x);
+    if (request->nfe != NULL)
+        request->nfe[slot->index] = (uint32_t)slot->row.evaluations;
+}
+
+static void begin_given(struct row *row, const struct request *request, size_t index)
+{
+    const struct conditioning *conditioning = request->conditioning;
+    const struct plan *plan = request->plan;
+
+    row->given = NULL;
+    row->given_noise = NULL;
+    if (conditioning == NULL)
+        return;
+    row->given = conditioning_given(conditioning, plan, index);
+    if (conditioning->noise != NULL)
+        row->given_noise = conditioning->noise + index * plan->dim;
+}
+
+static void begin_figures(struct row *row, const struct request *request, size_t index)
+{
+    const size_t count = request->plan->figure_count;
+
+    row->figures = NULL;
+    if (count == 0)
+        return;
+    row->figures = request->figures + index * count;
+    for (size_t i = 0; i < count; i++)
+        row->figures[i] = 0.0;
+}
+
 static void row_begin(struct batch *batch, struct slot *slot)
 {
     const struct request *request = slot->request;
     const struct plan *plan = request->plan;
     struct row *row = &slot->row;
 
-    (void)batch;
     row->step = 0;
     row->evaluations = 0;
     row->stage = 0;
     row->wants_score = false;
+    row->wants_divergence = false;
     memset(row->number, 0, sizeof row->number);
     /* What the slot's last row left there must not be felt. */
     memset(row->state, 0, plan->state_floats * sizeof *row->state);
     rng_seed(&row->rng, request->seeds[slot->index]);
     slot->whole_steps = 0;
     slot->is_between = false;
-    row->given = request->conditioning != NULL
-                     ? conditioning_given(request->conditioning, plan, slot->index)
-                     : NULL;
+    begin_given(row, request, slot->index);
+    begin_figures(row, request, slot->index);
     plan->sampler->begin(row, plan);
+    if (plan->evaluations > 0)
+        return;
+    slot->outcome = ADVANCE_DONE;
+    atomic_store_explicit(&batch->ended, true, memory_order_relaxed);
+    leave(slot, batch->model->shape.dim);
 }
 
 /* o = o_null + w (o_label - o_null), in float32 on the raw outputs, as diffusers' pipelines do (Ho
@@ -128,16 +168,6 @@ static void ask(struct place *place, const struct row *row)
     place->wants_score = row->wants_score;
 }
 
-/* What is left of a row that is done. */
-static void leave(const struct slot *slot, size_t dim)
-{
-    struct request *request = slot->request;
-
-    memcpy(request->x + slot->index * dim, slot->row.x, dim * sizeof *slot->row.x);
-    if (request->nfe != NULL)
-        request->nfe[slot->index] = (uint32_t)slot->row.evaluations;
-}
-
 static void row_advance(struct batch *batch, struct slot *slot)
 {
     const size_t dim = batch->model->shape.dim;
@@ -145,6 +175,8 @@ static void row_advance(struct batch *batch, struct slot *slot)
     slot->outcome = step(batch, slot);
     for (size_t i = 0; i < slot->place_count; i++)
         ask(&batch->places[slot->place + i], &slot->row);
+    batch->places[slot->place].divergence =
+        slot->row.wants_divergence ? &slot->row.divergence : NULL;
     if (slot->outcome == ADVANCE_EVALUATE)
         return;
     atomic_store_explicit(&batch->ended, true, memory_order_relaxed);

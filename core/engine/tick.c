@@ -114,6 +114,8 @@ struct request *tick_run(struct tick *tick, struct batch *batch)
     started = batch_join(batch, tick->counters);
     if (started > 0)
         rows_begin(batch, started, tick->gang, tick->scratch);
+    if (atomic_load_explicit(&batch->ended, memory_order_relaxed))
+        append(&ended, batch_settle(batch, tick->counters));
     if (batch->running_count > 0)
         step(tick, batch);
     if (atomic_load_explicit(&batch->ended, memory_order_relaxed))

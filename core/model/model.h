@@ -54,6 +54,8 @@ struct place {
     int32_t label;             /* -1: no class given */
     struct level level;        /* of x: an exact model needs it, a network does not look */
     bool wants_score;          /* an exact model answers the score, whatever its head */
+    double *divergence;        /* filled with the trace of d output / d x by a family that knows it;
+                                  NULL: not asked for */
     const float *class_vector; /* in place of a label, if class_input.needs_vector; NULL: zeros */
 };
 
@@ -63,6 +65,7 @@ struct folder;
 struct family {
     const char *name; /* config.json's _class_name */
     bool weightless;  /* everything is in config.json: no weights file is looked for */
+    bool knows_divergence;
     /* Reads config and weights from the folder and prepares them for the backend: fills network,
      * shape, class_input, weight_bytes. BAD_MODEL names file, key or tensor, rule; close is then
      * called if network is set. */

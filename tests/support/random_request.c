@@ -214,7 +214,8 @@ struct random_request *random_request_create(const struct catalog *catalog,
     request->n = numbers_between(&state, 1, RANDOM_ROWS);
     draw_trajectory(random, &state);
     random->x = room(RANDOM_ROWS * random->plan->dim, sizeof *random->x);
-    random->conditioning = (struct conditioning){random->x_T, random->picture, random->known};
+    random->conditioning = (struct conditioning){
+        .x_T = random->x_T, .picture = random->picture, .known = random->known};
     request->seeds = random->seeds;
     request->labels = random->labels;
     request->guidance = random->guidance;

@@ -85,12 +85,12 @@ void stage_join(struct stage *stage, struct request *request)
 
 static void look(struct stage *stage, const struct batch *batch)
 {
-    bool is_there[SAMPLER_TOTAL + 1] = {false};
+    bool is_there[RUNNER_TOTAL + 1] = {false};
     size_t samplers = 0;
 
     for (size_t i = 0; i < batch->running_count; i++)
         is_there[batch->running[i]->request->sampler_number] = true;
-    for (size_t i = 0; i < SAMPLER_TOTAL; i++)
+    for (size_t i = 0; i < RUNNER_TOTAL; i++)
         samplers += is_there[i];
     if (samplers > stage->samplers_met)
         stage->samplers_met = samplers;
