@@ -10,10 +10,11 @@ ROOMS = {  # room -> rooms and libraries it may include
     "core/diffusion": {"core/diffusion", "core/base"},
     "core/model": {"core/model", "core/nn", "core/diffusion", "core/base", "cjson"},
     "core/image": {"core/image", "core/base", "stb", "png.h", "zlib.h"},
+    "core/train": {"core/train", "core/model", "core/diffusion", "core/nn", "core/base"},
     "core/engine": {"core/engine", "core/model", "core/diffusion", "core/nn", "core/base"},
     "proto": {"proto", "core/engine", "core/model", "core/diffusion", "core/nn", "core/image",
               "core/base", "cjson", "nettle", "zlib.h"},
-    "server": {"server", "proto", "core/engine", "core/model", "core/diffusion", "core/nn",
+    "server": {"server", "proto", "core/engine", "core/train", "core/model", "core/diffusion", "core/nn",
                "core/image", "core/base", "cjson", "uv.h", "microhttpd.h", "nettle"},
     "clients": {"core/base", "core/image"},
 }
