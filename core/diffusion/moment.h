@@ -1,0 +1,28 @@
+/* moment.h - the time that a question asks at, and where in the process that is.
+ *
+ * On a beta table t counts timesteps, 0..T-1, as networks and diffusers do; between two entries
+ * sigma of VE coordinates runs linearly. Elsewhere it is the process's own time, above 0, at most
+ * t_max: for a consistency model sigma itself. */
+#ifndef MOMENT_H
+#define MOMENT_H
+
+#include "core/base/error.h"
+#include "core/diffusion/process.h"
+
+struct moment {
+    double t;           /* as asked */
+    struct level level; /* x = alpha x_0 + sigma epsilon; of a table the rounded one */
+    double model_time;  /* as the network counts it */
+    double input_scale; /* of x, where the network wants it scaled: of a consistency model */
+};
+
+/* INVALID: t is outside the process, or so small that there is no noise. `name` is the field that
+ * the text begins with. */
+MUST_CHECK bool moment_at(struct moment *moment, const struct process *process, double t,
+                          const char *name, struct error *error);
+
+/* The largest t, and whether t is a whole timestep of a table. */
+double moment_t_max(const struct process *process);
+bool moment_is_timestep(const struct process *process, double t);
+
+#endif
