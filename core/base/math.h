@@ -28,5 +28,6 @@ void math_sin_cos(const double *x, double *sine, double *cosine, size_t count);
 double math_pow(double x, double y); /* x >= 0, else NaN */
 double math_erf(double x);           /* absolute error at most 1e-15 */
 double math_tanh(double x);
+double math_acos(double x); /* absolute error at most 1e-15; beyond +-1 NaN */
 
 #endif

@@ -70,15 +70,19 @@ double langevin_default(const struct process *process, enum sampler_option optio
 
 /* --- row -------------------------------------------------------------------------------------- */
 
-void langevin_begin(struct row *row, const struct plan *plan)
+void langevin_draw(const struct plan *plan, struct rng *rng, float *x)
 {
     const double range = plan->options.value[OPTION_START_RANGE];
 
-    if (!row_begin_given(row, plan)) {
-        rng_rand(&row->rng, row->x, plan->dim);
-        for (size_t i = 0; i < plan->dim; i++)
-            row->x[i] = (float)(range * (2.0 * (double)row->x[i] - 1.0));
-    }
+    rng_rand(rng, x, plan->dim);
+    for (size_t i = 0; i < plan->dim; i++)
+        x[i] = (float)(range * (2.0 * (double)x[i] - 1.0));
+}
+
+void langevin_begin(struct row *row, const struct plan *plan)
+{
+    if (!row_begin_given(row, plan))
+        plan_draw(plan, &row->rng, row->x);
     row->wants_score = plan->step[0].from.sigma == 0.0;
     row_ask(row, plan);
 }

@@ -22,6 +22,7 @@ MUST_CHECK bool langevin_plan_level(struct plan *plan, double noise, struct erro
 /* An option_default. */
 double langevin_default(const struct process *process, enum sampler_option option);
 
+void langevin_draw(const struct plan *plan, struct rng *rng, float *x);
 void langevin_begin(struct row *row, const struct plan *plan);
 enum advance langevin_advance(struct row *row, const struct plan *plan, const float *output);
 

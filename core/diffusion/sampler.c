@@ -294,6 +294,25 @@ size_t plan_whole_steps(const struct plan *plan)
     return whole;
 }
 
+bool plan_draws(const struct plan *plan)
+{
+    for (size_t i = plan->first; i < plan->step_count; i++)
+        if (plan->step[i].draws)
+            return true;
+    return false;
+}
+
+void plan_draw(const struct plan *plan, struct rng *rng, float *x)
+{
+    if (plan->sampler->draw != NULL) {
+        plan->sampler->draw(plan, rng, x);
+        return;
+    }
+    process_draw(plan->process, rng, x, plan->dim);
+    for (size_t i = 0; i < plan->dim; i++)
+        x[i] = (float)(plan->start_scale * (double)x[i]);
+}
+
 void plan_predicted_x0(const struct plan *plan, const struct row *row, const float *output,
                        float *x_0)
 {

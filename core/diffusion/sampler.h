@@ -90,6 +90,12 @@ void plan_destroy(struct plan *plan);
 /* Whole steps that a row makes, each of one evaluation or more. */
 size_t plan_whole_steps(const struct plan *plan);
 
+/* Whether rows draw more than their x_T. */
+bool plan_draws(const struct plan *plan);
+
+/* x_T, dim floats, as a row that was given nothing draws it first. */
+void plan_draw(const struct plan *plan, struct rng *rng, float *x);
+
 /* Where a row lives; the engine owns every array. */
 struct row {
     float *x;           /* D: x_t; the sample once done */
@@ -159,6 +165,8 @@ struct sampler {
      * state_floats, start_scale of a zeroed plan whose other fields are set. `step` may be
      * allocated before a refusal: plan_create frees it. */
     bool (*plan)(struct plan *plan, struct error *error);
+    /* x_T from the first numbers of a generator; NULL: the process's noise times start_scale. */
+    void (*draw)(const struct plan *plan, struct rng *rng, float *x);
     /* Draws x_T into x, unless row_begin_given (conditioning.h) has put something there, and asks
      * for the evaluation of entry plan->first: input, time, level, conversion. */
     void (*begin)(struct row *row, const struct plan *plan);

@@ -109,6 +109,7 @@ const struct sampler sampler_annealed_langevin = {
     .option_default = langevin_default,
     .takes_config = takes_config,
     .plan = annealed_langevin_plan,
+    .draw = langevin_draw,
     .begin = langevin_begin,
     .advance = langevin_advance,
 };

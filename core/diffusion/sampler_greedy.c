@@ -17,6 +17,7 @@ const struct sampler sampler_greedy = {
     .needs = "noise that is N(0, I) at every level",
     .option_default = langevin_default,
     .plan = greedy_plan,
+    .draw = langevin_draw,
     .begin = langevin_begin,
     .advance = langevin_advance,
 };

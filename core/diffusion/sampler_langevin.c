@@ -18,6 +18,7 @@ const struct sampler sampler_langevin = {
     .needs = "noise that is N(0, I) at every level",
     .option_default = langevin_default,
     .plan = langevin_plan,
+    .draw = langevin_draw,
     .begin = langevin_begin,
     .advance = langevin_advance,
 };

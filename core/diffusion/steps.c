@@ -162,11 +162,8 @@ void row_ask(struct row *row, const struct plan *plan)
 
 void steps_begin(struct row *row, const struct plan *plan)
 {
-    if (!row_begin_given(row, plan)) {
-        process_draw(plan->process, &row->rng, row->x, plan->dim);
-        for (size_t i = 0; i < plan->dim; i++)
-            row->x[i] = (float)(plan->start_scale * (double)row->x[i]);
-    }
+    if (!row_begin_given(row, plan))
+        plan_draw(plan, &row->rng, row->x);
     row_ask(row, plan);
 }
 

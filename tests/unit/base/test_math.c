@@ -170,6 +170,21 @@ static void erf_is_within_1e_15(void **state)
     assert_true(worst <= 1e-15);
 }
 
+static void acos_is_within_1e_15(void **state)
+{
+    double worst = 0;
+
+    (void)state;
+    for (int i = -POINTS; i <= POINTS; i++) {
+        /* Dense at both ends, where the angle turns as a root does. */
+        const double x = math_sin(1.5707963267948966 * (double)i / POINTS);
+
+        worst = fmax(worst, fabs((double)((long double)math_acos(x) - acosl((long double)x))));
+    }
+    print_message("acos: at most %g\n", worst);
+    assert_true(worst <= 1e-15);
+}
+
 struct special {
     double got, want;
 };
@@ -226,6 +241,10 @@ static void special_values_are_what_analysis_says(void **state)
         {math_tanh(0), 0},
         {math_tanh(inf), 1},
         {math_tanh(-25), -1},
+        {math_acos(1), 0},
+        {math_acos(-1), 0x1.921fb54442d18p+1},
+        {math_acos(0), 0x1.921fb54442d18p+0},
+        {math_acos(1.0000001), nan_value},
     };
 
     (void)state;
@@ -243,6 +262,7 @@ static void nan_in_gives_nan_out(void **state)
     for (size_t i = 0; i < sizeof RANGES / sizeof *RANGES; i++)
         assert_true(isnan(RANGES[i].ours((double)NAN)));
     assert_true(isnan(math_erf((double)NAN)));
+    assert_true(isnan(math_acos((double)NAN)));
     assert_true(isnan(math_pow((double)NAN, 1)));
     assert_true(isnan(math_pow(2, (double)NAN)));
 }
@@ -356,6 +376,7 @@ int main(void)
         cmocka_unit_test(multiples_of_half_pi_lose_nothing),
         cmocka_unit_test(powers_are_within_one_ulp),
         cmocka_unit_test(erf_is_within_1e_15),
+        cmocka_unit_test(acos_is_within_1e_15),
         cmocka_unit_test(special_values_are_what_analysis_says),
         cmocka_unit_test(nan_in_gives_nan_out),
         cmocka_unit_test(many_angles_at_once_are_each_by_itself),
