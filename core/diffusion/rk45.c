@@ -323,3 +323,28 @@ enum rk45_outcome rk45_advance(struct rk45 *solver)
     make_point(solver, awaited(solver));
     return RK45_EVALUATE;
 }
+
+/* --- integrals beside it ---------------------------------------------------------------------- */
+
+void rk45_side_add(const struct rk45 *solver, struct rk45_side *side)
+{
+    if (solver->stage == FIRST_SLOPE)
+        side->first = side->slope;
+    else if (awaited(solver) > PLACE_OF_END && awaited(solver) < SLOPES - 1)
+        side->sum += COEFFICIENTS[SLOPES - 1][awaited(solver)] * side->slope;
+}
+
+bool rk45_ends_step(const struct rk45 *solver)
+{
+    return solver->stage >= STEP_SLOPE && awaited(solver) == SLOPES - 1;
+}
+
+/* The last slope counts nothing here, and is the first of the next step. */
+void rk45_side_end(struct rk45_side *side, double length)
+{
+    if (length != 0.0) {
+        side->value += length * (COEFFICIENTS[SLOPES - 1][0] * side->first + side->sum);
+        side->first = side->slope;
+    }
+    side->sum = 0.0;
+}

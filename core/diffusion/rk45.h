@@ -49,6 +49,22 @@ enum rk45_outcome {
 void rk45_begin(struct rk45 *solver);
 enum rk45_outcome rk45_advance(struct rk45 *solver);
 
+/* An integral along the way that has no say in the steps: of the same weights as the solution's,
+ * but beside the vector. */
+struct rk45_side {
+    double value; /* up to the last accepted point */
+    double slope; /* at the point that is asked at: to be written before rk45_side_add */
+    double first, sum;
+};
+
+/* Before rk45_advance. */
+void rk45_side_add(const struct rk45 *solver, struct rk45_side *side);
+
+/* The evaluation that is awaited is the last of a step: after rk45_advance it was accepted or not,
+ * and rk45_side_end is told how far RK45_TIME went, 0 if it was not. */
+bool rk45_ends_step(const struct rk45 *solver);
+void rk45_side_end(struct rk45_side *side, double length);
+
 double rk45_time(const struct rk45 *solver);
 const double *rk45_point(const struct rk45 *solver);
 double *rk45_slope(struct rk45 *solver); /* may be where rk45_point is: write i after reading i */

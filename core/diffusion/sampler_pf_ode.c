@@ -1,21 +1,9 @@
 /* The probability flow ODE of a process (Song et al. 2021, section 4.3), or a flow's own, from
  * t_max down to sampling_eps, or up from data to noise: by Euler, Heun or RK4 in even steps, or by
  * RK45 in steps of its own for each sample. Euler down VE takes the levels of its discrete form, as
- * the paper's code does.
- *
- * RK45's plan has one entry: the first evaluation, the times of both ends as its coefficients. A
- * row keeps the solver's vectors in row->state, in double, the rest in row->number, and behind it
- * what the time of the evaluation under way says of x's way: it is a time of this row alone. */
-#include "core/base/math.h"
+ * the paper's code does. */
 #include "core/diffusion/ode.h"
-#include "core/diffusion/rk45.h"
-
-#include <math.h>
-
-enum { PF_ODE_START, PF_ODE_END };
-
-/* row->number: dx/dt = BY_X * input + BY_OUTPUT * o, at time ASKED. */
-enum { ROW_ASKED = RK45_NUMBERS, ROW_BY_X, ROW_BY_OUTPUT };
+#include "core/diffusion/ode_rk45.h"
 
 static double pf_ode_default(const struct process *process, enum sampler_option option)
 {
@@ -96,38 +84,15 @@ static bool plan_ve_euler(struct plan *plan, struct error *error)
 
 /* --- plan ------------------------------------------------------------------------------------- */
 
-static struct rk45_rule rule_of(const struct plan *plan)
-{
-    return (struct rk45_rule){.start = plan->step[0].coefficient[PF_ODE_START],
-                              .end = plan->step[0].coefficient[PF_ODE_END],
-                              .rtol = plan->options.value[OPTION_RTOL],
-                              .atol = plan->options.value[OPTION_ATOL],
-                              .evaluations_max = plan->evaluations,
-                              .dim = plan->dim};
-}
-
 static bool plan_rk45(struct plan *plan, struct error *error)
 {
-    const double start = start_of(plan), end = end_of(plan);
-    struct rk45_rule rule;
+    const struct ode_rk45_path path = {.start = start_of(plan),
+                                       .end = end_of(plan),
+                                       .points_max = (size_t)plan->options.value[OPTION_MAX_NFE]};
 
     if (plan->steps_asked)
         return error_set(error, ERROR_INVALID, "method rk45 chooses its steps itself");
-    if (!ode_check_time(plan, start, error) || !ode_check_time(plan, end, error) ||
-        !steps_allocate(plan, 1, error))
-        return false;
-    step_ask_at_time(&plan->step[0], plan->process, start);
-    plan->step[0].to = process_level(plan->process, end);
-    plan->step[0].coefficient[PF_ODE_START] = start;
-    plan->step[0].coefficient[PF_ODE_END] = end;
-    plan->steps = 0;
-    plan->evaluations = (size_t)plan->options.value[OPTION_MAX_NFE];
-    plan->is_adaptive = true;
-    rule = rule_of(plan);
-    plan->evaluations_due = rk45_evaluations_due(&rule);
-    plan->state_floats = RK45_VECTORS * plan->dim * (sizeof(double) / sizeof(float));
-    plan->start_scale = process_start_scale(plan->process);
-    return true;
+    return ode_rk45_plan(plan, &path, error);
 }
 
 static bool take_back_tolerances(struct plan *plan, struct error *error)
@@ -163,91 +128,17 @@ static bool pf_ode_plan(struct plan *plan, struct error *error)
         error);
 }
 
-/* --- row: rk45 -------------------------------------------------------------------------------- */
-
-static struct rk45 solver_of(struct row *row, const struct rk45_rule *rule)
-{
-    return (struct rk45){.rule = rule,
-                         .values = (double *)(void *)row->state,
-                         .number = row->number,
-                         .stage = row->stage,
-                         .evaluations = row->evaluations};
-}
-
-/* Time, level, conversion and velocity of an evaluation. */
-static void ask_at(struct row *row, const struct plan *plan, double t)
-{
-    struct linear velocity;
-
-    row->time = process_model_time(plan->process, t);
-    row->level = process_level(plan->process, t);
-    row->conversion = process_conversion(plan->process, row->level);
-    velocity = ode_velocity_at(plan->process, t, row->level, &row->conversion);
-    row->number[ROW_ASKED] = t;
-    row->number[ROW_BY_X] = velocity.x;
-    row->number[ROW_BY_OUTPUT] = velocity.o;
-}
+/* --- row -------------------------------------------------------------------------------------- */
 
 static void pf_ode_begin(struct row *row, const struct plan *plan)
 {
-    steps_begin(row, plan);
-    if (plan->is_adaptive) {
-        const struct rk45_rule rule = rule_of(plan);
-        struct rk45 solver = solver_of(row, &rule);
-
-        for (size_t i = 0; i < plan->dim; i++)
-            rk45_solution(&solver)[i] = (double)row->x[i];
-        rk45_begin(&solver);
-        row->stage = solver.stage;
-        ask_at(row, plan, rk45_time(&solver));
-    }
-}
-
-/* The last two evaluations of a step are at one time. */
-static void ask(struct row *row, const struct plan *plan, const struct rk45 *solver)
-{
-    const double t = rk45_time(solver), *restrict point = rk45_point(solver);
-    float *restrict input = row->input;
-
-    for (size_t i = 0; i < plan->dim; i++)
-        input[i] = (float)point[i];
-    if (t != row->number[ROW_ASKED])
-        ask_at(row, plan, t);
-}
-
-static enum advance end(struct row *row, const struct plan *plan, struct rk45 *solver)
-{
-    for (size_t i = 0; i < plan->dim; i++)
-        row->x[i] = (float)rk45_solution(solver)[i];
-    row->step++;
-    return math_all_finite(row->x, plan->dim) ? ADVANCE_DONE : ADVANCE_FAILED;
-}
-
-static enum advance advance_rk45(struct row *row, const struct plan *plan, const float *output)
-{
-    const struct rk45_rule rule = rule_of(plan);
-    struct rk45 solver = solver_of(row, &rule);
-    const double by_x = row->number[ROW_BY_X], by_output = row->number[ROW_BY_OUTPUT];
-    const float *restrict input = row->input;
-    double *restrict slope = rk45_slope(&solver);
-    enum rk45_outcome outcome;
-
-    for (size_t i = 0; i < plan->dim; i++)
-        slope[i] = by_x * (double)input[i] + by_output * (double)output[i];
-    outcome = rk45_advance(&solver);
-    row->stage = solver.stage;
-    row->evaluations = solver.evaluations;
-    if (outcome == RK45_NOT_CONVERGED)
-        return ADVANCE_NOT_CONVERGED;
-    if (outcome == RK45_DONE)
-        return end(row, plan, &solver);
-    ask(row, plan, &solver);
-    return ADVANCE_EVALUATE;
+    (plan->is_adaptive ? ode_rk45_begin : steps_begin)(row, plan);
 }
 
 static enum advance pf_ode_advance(struct row *row, const struct plan *plan, const float *output)
 {
-    return plan->is_adaptive ? advance_rk45(row, plan, output) : ode_advance(row, plan, output);
+    return plan->is_adaptive ? ode_rk45_advance(row, plan, output, NULL)
+                             : ode_advance(row, plan, output);
 }
 
 const struct sampler sampler_pf_ode = {
