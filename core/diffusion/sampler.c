@@ -264,7 +264,7 @@ struct plan *plan_create(const struct plan_request *request, struct error *error
     plan->clip = clip_rule(sampler, &request->process->config.schedule);
     if (resolve_options(plan, request->options, error) && sampler->plan(plan, error) &&
         (!request->has_picture || conditioning_plan(plan, error))) {
-        assert(plan->state_floats <= PLAN_STATE_ROWS * plan->dim);
+        assert(plan->state_floats <= PLAN_STATE_FLOATS_MAX(plan->dim));
         if (!plan->is_adaptive)
             plan->evaluations_due = plan->evaluations;
         return plan;

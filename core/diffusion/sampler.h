@@ -56,7 +56,7 @@ struct plan {
     bool is_adaptive;       /* each row needs its own number of evaluations: NFE is reported */
     size_t dim;             /* D: floats in one x */
     size_t output_dim;      /* floats the model answers: D, or 2 D with a learned variance */
-    size_t state_floats;    /* of row.state; at most PLAN_STATE_ROWS * dim */
+    size_t state_floats;    /* of row.state; at most PLAN_STATE_FLOATS_MAX */
     size_t figure_count;    /* doubles that a row measures: row.figures */
     double start_scale;     /* init_noise_sigma: x = start_scale * draw */
     const char *warning;    /* a sentence about a plan that runs but cannot be meant, or NULL */
@@ -64,7 +64,10 @@ struct plan {
     int *lists;             /* owned: the lists of `options` */
 };
 
-#define PLAN_STATE_ROWS 16
+/* Floats of a row's state at most: what a likelihood by RK45 takes, that is eight vectors of dim +
+ * 1 doubles and the signs of 64 probes. */
+#define PLAN_STATE_ROWS            18
+#define PLAN_STATE_FLOATS_MAX(dim) (PLAN_STATE_ROWS * (dim) + 16)
 
 struct plan_request {
     const struct process *process;

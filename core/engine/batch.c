@@ -30,7 +30,7 @@ static struct slot *lay_out(const struct batch *batch, size_t number)
     slot->row.x = batch->floats + number * 2 * (dim + output_dim);
     slot->row.input = slot->row.x + dim;
     slot->output = slot->row.input + dim;
-    slot->row.state = batch->states + number * BATCH_STATE_ROWS * dim;
+    slot->row.state = batch->states + number * PLAN_STATE_FLOATS_MAX(dim);
     return slot;
 }
 
@@ -55,7 +55,7 @@ void batch_init(struct batch *batch, const struct model *model, size_t slot_coun
     batch->idle = room_take(room, slot_count, sizeof(struct slot *));
     batch->places = room_take(room, 2 * slot_count, sizeof *batch->places);
     batch->floats = room_take(room, slot_count * 2 * (dim + output_dim), sizeof *batch->floats);
-    batch->states = room_take(room, slot_count * BATCH_STATE_ROWS * dim, sizeof *batch->states);
+    batch->states = room_take(room, slot_count * PLAN_STATE_FLOATS_MAX(dim), sizeof *batch->states);
     if (room->arena == NULL)
         return;
     batch->requests_end = &batch->requests;

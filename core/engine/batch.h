@@ -10,9 +10,6 @@
 #include "core/engine/cost.h"
 #include "core/engine/counters.h"
 
-/* A slot's room for a sampler's state, in x's of the model. */
-#define BATCH_STATE_ROWS PLAN_STATE_ROWS
-
 struct slot {
     struct request *request;
     size_t index;         /* of the row in its request */

@@ -276,7 +276,7 @@ static void prepare(struct request *request)
 static bool admit(const struct engine *engine, const struct request *request, struct error *error)
 {
     const struct engine_options *options = &engine->options;
-    const size_t state_floats = BATCH_STATE_ROWS * request->plan->dim;
+    const size_t state_floats = PLAN_STATE_FLOATS_MAX(request->plan->dim);
     double backlog;
 
     if (!engine->running)

@@ -13,7 +13,7 @@ typedef void chain_model(const struct row *row, const struct plan *plan, float *
 struct chain {
     float x[CHAIN_DIM_MAX], input[CHAIN_DIM_MAX], noise[CHAIN_DIM_MAX], scratch[CHAIN_DIM_MAX];
     float output[2 * CHAIN_DIM_MAX];
-    _Alignas(64) float state[PLAN_STATE_ROWS * CHAIN_DIM_MAX];
+    _Alignas(64) float state[PLAN_STATE_FLOATS_MAX(CHAIN_DIM_MAX)];
     struct row row;
 };
 

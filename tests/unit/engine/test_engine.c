@@ -278,9 +278,9 @@ static void a_plan_with_more_state_than_a_slot_has_is_refused(void **state)
 
     (void)state;
     fake_request_init(&request, &house.models[0], &fake_single, 2, 1);
-    request.plan.state_floats = PLAN_STATE_ROWS * DIM + 1;
+    request.plan.state_floats = PLAN_STATE_FLOATS_MAX(DIM) + 1;
     assert_int_equal(refusal(&request), ERROR_INVALID);
-    request.plan.state_floats = PLAN_STATE_ROWS * DIM;
+    request.plan.state_floats = PLAN_STATE_FLOATS_MAX(DIM);
     submit(&request);
     collect_all(1);
 }
