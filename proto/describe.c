@@ -3,7 +3,7 @@
 #include "core/base/version.h"
 #include "core/image/png.h"
 #include "proto/json_write.h"
-#include "proto/sample_inside.h"
+#include "proto/work_inside.h"
 
 #include <stdio.h>
 
@@ -112,8 +112,8 @@ static void option_json(const struct model *model, const struct sampler *sampler
         json_close(out, ']');
     }
     json_key(out, "default");
-    sample_option_json(option, sampler_option_default(sampler, &model->process, option),
-                       model->process.config.options.list[option], out);
+    work_option_json(option, sampler_option_default(sampler, &model->process, option),
+                     model->process.config.options.list[option], out);
     json_key(out, "help");
     json_string(out, description->help);
     json_close(out, '}');
@@ -144,7 +144,7 @@ static void samplers_json(const struct model *model, struct buffer *out)
     json_close(out, ']');
 }
 
-static void limits_json(const struct sample_limits *limits, const struct model *model,
+static void limits_json(const struct work_limits *limits, const struct model *model,
                         struct buffer *out)
 {
     json_key(out, "limits");
@@ -156,7 +156,7 @@ static void limits_json(const struct sample_limits *limits, const struct model *
     json_key(out, "guidance");
     json_number(out, model->class_input.has_null ? GUIDANCE_MAX : 1.0);
     json_key(out, "body_bytes");
-    json_integer(out, SAMPLE_BODY_MAX);
+    json_integer(out, WORK_BODY_MAX);
     json_close(out, '}');
 }
 
@@ -164,7 +164,7 @@ static void formats_json(const struct model *model, struct buffer *out)
 {
     const char *names[FORMAT_NAMES];
 
-    sample_formats(model, names);
+    body_formats(&body_sample, model, names);
     json_key(out, "formats");
     json_open(out, '[');
     for (size_t i = 0; names[i] != NULL; i++)
@@ -217,7 +217,7 @@ static void card_json(const struct model *model, struct buffer *out)
     }
 }
 
-static void model_json(const struct sample_context *context, const struct model *model,
+static void model_json(const struct work_context *context, const struct model *model,
                        struct buffer *out)
 {
     json_open(out, '{');
@@ -237,14 +237,14 @@ static void model_json(const struct sample_context *context, const struct model 
     json_close(out, '}');
 }
 
-void describe_model(const struct sample_context *context, const struct model *model,
+void describe_model(const struct work_context *context, const struct model *model,
                     struct buffer *out)
 {
     model_json(context, model, out);
     buffer_text(out, "\n");
 }
 
-static void list_models(const struct sample_context *context, bool points, struct buffer *out)
+static void list_models(const struct work_context *context, bool points, struct buffer *out)
 {
     const struct catalog *catalog = context->catalog;
 
@@ -254,7 +254,7 @@ static void list_models(const struct sample_context *context, bool points, struc
 }
 
 /* Pictures come first: what a newcomer looks for. */
-void describe_models(const struct sample_context *context, struct buffer *out)
+void describe_models(const struct work_context *context, struct buffer *out)
 {
     const struct catalog *catalog = context->catalog;
 
@@ -273,7 +273,7 @@ void describe_models(const struct sample_context *context, struct buffer *out)
     buffer_text(out, "\n");
 }
 
-void describe_version(const struct sample_context *context, const char *backend_details,
+void describe_version(const struct work_context *context, const char *backend_details,
                       struct buffer *out)
 {
     const struct {

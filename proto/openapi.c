@@ -2,7 +2,6 @@
 
 #include "core/base/version.h"
 #include "proto/problem.h"
-#include "proto/sample.h"
 
 #include <cjson/cJSON.h>
 #include <ctype.h>
@@ -26,12 +25,13 @@ static enum problem_code problem_named(const char *name)
     return PROBLEM_INTERNAL;
 }
 
-static cJSON *reference(const char *schema)
+/* To "Problem", or what goes in or out by a body: "SampleRequest". */
+static cJSON *reference(const char *schema, const char *direction)
 {
     cJSON *object = cJSON_CreateObject();
     char path[96];
 
-    (void)snprintf(path, sizeof path, "#/components/schemas/%s", schema);
+    (void)snprintf(path, sizeof path, "#/components/schemas/%s%s", schema, direction);
     cJSON_AddStringToObject(object, "$ref", path);
     return object;
 }
@@ -43,8 +43,8 @@ static cJSON *media_schema(const struct openapi_route *route, const char *media_
         return cJSON_Parse(strncmp(media_type, "text/", 5) == 0
                                ? "{\"type\":\"string\"}"
                                : "{\"type\":\"string\",\"format\":\"binary\"}");
-    if (route->takes_sample_body)
-        return reference("SampleAnswer");
+    if (route->body != NULL)
+        return reference(body_name(route->body), "Answer");
     return cJSON_Parse("{\"type\":\"object\"}");
 }
 
@@ -78,7 +78,7 @@ static void add_problem(cJSON *responses, const char *name)
     cJSON_AddStringToObject(answer, "description", name);
     cJSON_AddItemToObject(
         cJSON_AddObjectToObject(cJSON_AddObjectToObject(answer, "content"), PROBLEM_TYPE), "schema",
-        reference("Problem"));
+        reference("Problem", ""));
 }
 
 /* "/models/{name}" has one parameter, a string. */
@@ -99,7 +99,7 @@ static void add_parameters(cJSON *operation, const char *path)
     cJSON_AddItemToObject(parameter, "schema", cJSON_Parse("{\"type\":\"string\"}"));
 }
 
-static void add_body(cJSON *operation)
+static void add_body(cJSON *operation, const struct body *kind)
 {
     cJSON *body = cJSON_AddObjectToObject(operation, "requestBody");
     cJSON *content;
@@ -107,7 +107,7 @@ static void add_body(cJSON *operation)
     cJSON_AddBoolToObject(body, "required", 1);
     content = cJSON_AddObjectToObject(body, "content");
     cJSON_AddItemToObject(cJSON_AddObjectToObject(content, "application/json"), "schema",
-                          reference("SampleRequest"));
+                          reference(body_name(kind), "Request"));
 }
 
 static void add_route(cJSON *paths, const struct openapi_route *route)
@@ -122,8 +122,8 @@ static void add_route(cJSON *paths, const struct openapi_route *route)
     operation = cJSON_AddObjectToObject(path, method);
     cJSON_AddStringToObject(operation, "summary", route->summary);
     add_parameters(operation, route->path);
-    if (route->takes_sample_body)
-        add_body(operation);
+    if (route->body != NULL)
+        add_body(operation, route->body);
     responses = cJSON_AddObjectToObject(operation, "responses");
     add_answer(responses, route);
     for (size_t i = 0; route->problems != NULL && route->problems[i] != NULL; i++)
@@ -149,18 +149,15 @@ static cJSON *problem_schema(void)
     return schema;
 }
 
-static cJSON *answer_schema(void)
+/* Each body has one route. */
+static void add_body_schemas(cJSON *schemas, const struct body *body)
 {
-    return cJSON_Parse(
-        "{\"type\":\"object\",\"required\":[\"id\",\"model\",\"params\",\"timing\",\"numerics\"],"
-        "\"properties\":{\"id\":{\"type\":\"string\"},\"model\":{\"type\":\"object\"},\"params\":{"
-        "\"type\":\"object\"},\"samples\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
-        "\"properties\":{\"index\":{\"type\":\"integer\"},\"seed\":{\"type\":\"integer\"},"
-        "\"class\":{},\"width\":{\"type\":\"integer\"},\"height\":{\"type\":\"integer\"},"
-        "\"channels\":{\"type\":\"integer\"},\"png\":{\"type\":\"string\"},\"f32\":{\"type\":"
-        "\"string\"},\"array\":{\"type\":\"array\"},\"sha256\":{\"type\":\"string\"}}}},\"points\":"
-        "{\"type\":\"array\"},\"points_f32\":{\"type\":\"string\"},\"sha256\":{\"type\":\"string\"}"
-        ",\"timing\":{\"type\":\"object\"},\"numerics\":{\"type\":\"object\"}}}");
+    char name[64];
+
+    (void)snprintf(name, sizeof name, "%sRequest", body_name(body));
+    cJSON_AddItemToObject(schemas, name, body_schema(body));
+    (void)snprintf(name, sizeof name, "%sAnswer", body_name(body));
+    cJSON_AddItemToObject(schemas, name, body_answer_schema(body));
 }
 
 void openapi_print(const struct openapi_route *routes, size_t count, struct buffer *out)
@@ -177,8 +174,9 @@ void openapi_print(const struct openapi_route *routes, size_t count, struct buff
     for (size_t i = 0; i < count; i++)
         add_route(part, &routes[i]);
     part = cJSON_AddObjectToObject(cJSON_AddObjectToObject(root, "components"), "schemas");
-    cJSON_AddItemToObject(part, "SampleRequest", sample_body_schema());
-    cJSON_AddItemToObject(part, "SampleAnswer", answer_schema());
+    for (size_t i = 0; i < count; i++)
+        if (routes[i].body != NULL)
+            add_body_schemas(part, routes[i].body);
     cJSON_AddItemToObject(part, "Problem", problem_schema());
     text = cJSON_Print(root);
     cJSON_Delete(root);

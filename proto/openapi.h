@@ -2,7 +2,7 @@
 #ifndef OPENAPI_H
 #define OPENAPI_H
 
-#include "core/base/buffer.h"
+#include "proto/work.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@ struct openapi_route {
     const char *summary;
     const char *const *media_types; /* of the 200 answer, NULL-terminated */
     const char *const *problems;    /* codes it may answer, NULL-terminated */
-    bool takes_sample_body;
+    const struct body *body;        /* that it takes, or NULL */
 };
 
 /* OpenAPI 3.1, indented, with a final line end. */

@@ -1,5 +1,5 @@
 /* Frames as JSON, as one npy array, as a contact sheet and as an animation. */
-#include "proto/sample_trajectory.h"
+#include "proto/sample_inside.h"
 
 #include "core/image/apng.h"
 #include "core/image/plot.h"
@@ -43,19 +43,19 @@ bool sheet_animates(const struct sheet *sheet)
 
 /* One kind of one frame of a sample, all its rows. */
 struct view {
-    const struct sample *sample;
+    const struct work *work;
     size_t frame;
     enum kind kind;
 };
 
-static bool is_last(const struct sample *sample, size_t frame)
+static bool is_last(const struct work *work, size_t frame)
 {
-    return frame + 1 == sample->request.trajectory.frames;
+    return frame + 1 == work->request.trajectory.frames;
 }
 
 static const float *row_of(const struct view *view, size_t row)
 {
-    const struct request *request = &view->sample->request;
+    const struct request *request = &view->work->request;
     const size_t dim = request->plan->dim;
 
     return trajectory_values(&request->trajectory, dim, row, view->frame) +
@@ -65,9 +65,9 @@ static const float *row_of(const struct view *view, size_t row)
 /* n * dim floats in the order of the wire. */
 static void wire_values(const struct view *view, float *out)
 {
-    const struct model_shape *shape = &view->sample->request.model->shape;
+    const struct model_shape *shape = &view->work->request.model->shape;
 
-    for (size_t i = 0; i < view->sample->request.n; i++, out += shape->dim)
+    for (size_t i = 0; i < view->work->request.n; i++, out += shape->dim)
         if (shape->is_points)
             memcpy(out, row_of(view, i), shape->dim * sizeof *out);
         else
@@ -77,11 +77,11 @@ static void wire_values(const struct view *view, float *out)
 /* n * dim floats as pictures are drawn of: x_t as the network saw it. */
 static void drawn_values(const struct view *view, float *out)
 {
-    const struct request *request = &view->sample->request;
+    const struct request *request = &view->work->request;
     const size_t dim = request->plan->dim;
     double scale = 1.0;
 
-    if (view->kind == X_T && !is_last(view->sample, view->frame))
+    if (view->kind == X_T && !is_last(view->work, view->frame))
         scale = request->trajectory.frame[view->frame].scale;
     for (size_t i = 0; i < request->n; i++, out += dim)
         for (size_t k = 0; k < dim; k++)
@@ -93,42 +93,42 @@ static void drawn_values(const struct view *view, float *out)
 static bool values_json(const struct view *view, float *values, struct buffer *out,
                         struct error *error)
 {
-    const struct request *request = &view->sample->request;
+    const struct request *request = &view->work->request;
     const struct model_shape *shape = &request->model->shape;
     bool good = true;
 
     json_key(out, view->kind == X_T ? "x_t" : "x_0");
-    if (view->sample->encoding == ENCODING_PNG)
+    if (view->work->encoding == ENCODING_PNG)
         drawn_values(view, values);
     else
         wire_values(view, values);
-    if (view->sample->encoding == ENCODING_F32) {
+    if (view->work->encoding == ENCODING_F32) {
         json_base64(out, values, request->n * shape->dim * sizeof *values);
         return true;
     }
     json_open(out, '[');
     for (size_t i = 0; good && i < request->n; i++, values += shape->dim)
-        if (view->sample->encoding == ENCODING_PNG)
-            good = sample_png_json(values, shape, out, error);
+        if (view->work->encoding == ENCODING_PNG)
+            good = work_png_json(values, shape, out, error);
         else
-            sample_array_json(values, shape, out);
+            work_array_json(values, shape, out);
     json_close(out, ']');
     return good;
 }
 
-static bool frame_json(struct sample *sample, size_t frame, float *values, struct error *error)
+static bool frame_json(struct work *work, size_t frame, float *values, struct error *error)
 {
-    const struct trajectory *trajectory = &sample->request.trajectory;
-    struct buffer *out = &sample->answer.body;
-    struct view view = {sample, frame, X_T};
+    const struct trajectory *trajectory = &work->request.trajectory;
+    struct buffer *out = &work->answer.body;
+    struct view view = {work, frame, X_T};
     bool good;
 
     json_open(out, '{');
     json_key(out, "step");
-    json_integer(out, (int64_t)(is_last(sample, frame) ? plan_whole_steps(sample->plan)
-                                                       : frame * trajectory->every));
+    json_integer(out, (int64_t)(is_last(work, frame) ? plan_whole_steps(work->plan)
+                                                     : frame * trajectory->every));
     json_key(out, "t");
-    if (is_last(sample, frame))
+    if (is_last(work, frame))
         json_null(out);
     else
         json_number(out, trajectory->frame[frame].time);
@@ -140,26 +140,26 @@ static bool frame_json(struct sample *sample, size_t frame, float *values, struc
 }
 
 /* Room for one kind of one frame. */
-static float *frame_room(const struct sample *sample, struct error *error)
+static float *frame_room(const struct work *work, struct error *error)
 {
-    float *room = malloc(sample->request.n * sample->plan->dim * sizeof *room);
+    float *room = malloc(work->request.n * work->plan->dim * sizeof *room);
 
     if (room == NULL)
         error_write(error, ERROR_NO_MEMORY, "no memory for a trajectory");
     return room;
 }
 
-bool sample_trajectory_json(struct sample *sample, struct error *error)
+bool sample_trajectory_json(struct work *work, struct error *error)
 {
-    const size_t frames = sample->request.trajectory.frames;
-    struct buffer *out = &sample->answer.body;
-    float *values = frame_room(sample, error);
+    const size_t frames = work->request.trajectory.frames;
+    struct buffer *out = &work->answer.body;
+    float *values = frame_room(work, error);
     bool good = values != NULL;
 
     json_key(out, "trajectory");
     json_open(out, '[');
     for (size_t i = 0; good && i < frames; i++)
-        good = frame_json(sample, i, values, error);
+        good = frame_json(work, i, values, error);
     json_close(out, ']');
     free(values);
     return good;
@@ -167,22 +167,22 @@ bool sample_trajectory_json(struct sample *sample, struct error *error)
 
 /* (frames, 2, n, D) or (frames, 2, n, H, W, C); floats may lie in the buffer: the header ends at a
  * multiple of 64. */
-bool sample_trajectory_npy(struct sample *sample, struct error *error)
+bool sample_trajectory_npy(struct work *work, struct error *error)
 {
-    const struct request *request = &sample->request;
+    const struct request *request = &work->request;
     const struct model_shape *shape = &request->model->shape;
     const size_t floats = request->n * shape->dim, frames = request->trajectory.frames;
     const size_t sizes[6] = {frames,        KINDS,        request->n,
                              shape->height, shape->width, shape->channels};
     const size_t points[4] = {frames, KINDS, request->n, shape->dim};
-    struct buffer *out = &sample->answer.body;
+    struct buffer *out = &work->answer.body;
     float *room;
 
     (void)error;
     npy_header(out, "<f4", shape->is_points ? points : sizes, shape->is_points ? 4 : 6);
     room = (void *)buffer_extend(out, frames * KINDS * floats * sizeof *room);
     for (size_t i = 0; room != NULL && i < frames * KINDS; i++, room += floats) {
-        const struct view view = {sample, i / KINDS, (enum kind)(i % KINDS)};
+        const struct view view = {work, i / KINDS, (enum kind)(i % KINDS)};
 
         wire_values(&view, room);
     }
@@ -211,7 +211,7 @@ static bool grid_of(const struct model_shape *shape, const float *values, size_t
 static bool put_cell(const struct view *view, float *values, struct picture *sheet,
                      const size_t at[2], struct error *error)
 {
-    const struct request *request = &view->sample->request;
+    const struct request *request = &view->work->request;
     const struct model_shape *shape = &request->model->shape;
     struct picture cell;
 
@@ -228,22 +228,22 @@ static bool put_cell(const struct view *view, float *values, struct picture *she
     return true;
 }
 
-static size_t picture_channels(const struct sample *sample)
+static size_t picture_channels(const struct work *work)
 {
-    const struct model_shape *shape = &sample->request.model->shape;
+    const struct model_shape *shape = &work->request.model->shape;
 
     return shape->is_points ? 3 : shape->channels;
 }
 
-static bool fill_sheet(struct sample *sample, const struct sheet *sheet, struct picture *picture,
+static bool fill_sheet(struct work *work, const struct sheet *sheet, struct picture *picture,
                        struct error *error)
 {
-    const size_t frames = sample->request.trajectory.frames;
-    float *values = frame_room(sample, error);
+    const size_t frames = work->request.trajectory.frames;
+    float *values = frame_room(work, error);
     bool good = values != NULL;
 
     for (size_t i = 0; good && i < frames * KINDS; i++) {
-        const struct view view = {sample, i / KINDS, (enum kind)(i % KINDS)};
+        const struct view view = {work, i / KINDS, (enum kind)(i % KINDS)};
         const size_t column = view.frame % sheet->columns;
         const size_t row = view.frame / sheet->columns * KINDS + view.kind;
         const size_t at[2] = {column * sheet->cell_width, row * sheet->cell_height};
@@ -254,38 +254,37 @@ static bool fill_sheet(struct sample *sample, const struct sheet *sheet, struct 
     return good;
 }
 
-bool sample_trajectory_png(struct sample *sample, struct error *error)
+bool sample_trajectory_png(struct work *work, struct error *error)
 {
-    const struct request *request = &sample->request;
+    const struct request *request = &work->request;
     const struct sheet sheet = sheet_for(request->model, request->n, request->trajectory.frames);
     struct picture picture;
     bool good;
 
     if (!picture_make(sheet.columns * sheet.cell_width, sheet.rows * sheet.cell_height,
-                      picture_channels(sample), &picture, error))
+                      picture_channels(work), &picture, error))
         return false;
-    good = fill_sheet(sample, &sheet, &picture, error) &&
-           sample_png_with_recipe(sample, &picture, error);
+    good = fill_sheet(work, &sheet, &picture, error) && work_png_with_recipe(work, &picture, error);
     free(picture.pixels);
-    answer_header(&sample->answer, "X-Denoised-Grid", "%zux%zu", sheet.columns, sheet.rows);
+    answer_header(&work->answer, "X-Denoised-Grid", "%zux%zu", sheet.columns, sheet.rows);
     return good;
 }
 
-static unsigned frame_ms(const struct sample *sample, size_t frame)
+static unsigned frame_ms(const struct work *work, size_t frame)
 {
-    const size_t ms = PLAY_MS / sample->request.trajectory.frames;
+    const size_t ms = PLAY_MS / work->request.trajectory.frames;
 
-    if (is_last(sample, frame))
+    if (is_last(work, frame))
         return LAST_MS;
     return ms < FRAME_MS_MIN ? FRAME_MS_MIN : ms > FRAME_MS_MAX ? FRAME_MS_MAX : (unsigned)ms;
 }
 
 /* x_t on the left, x_0 on the right. */
-static bool fill_frame(const struct sample *sample, size_t frame, float *values,
+static bool fill_frame(const struct work *work, size_t frame, float *values,
                        struct picture *picture, struct error *error)
 {
     for (size_t kind = 0; kind < KINDS; kind++) {
-        const struct view view = {sample, frame, (enum kind)kind};
+        const struct view view = {work, frame, (enum kind)kind};
         const size_t at[2] = {kind * picture->width / KINDS, 0};
 
         if (!put_cell(&view, values, picture, at, error))
@@ -294,36 +293,36 @@ static bool fill_frame(const struct sample *sample, size_t frame, float *values,
     return true;
 }
 
-static bool animate(struct sample *sample, struct picture *picture,
-                    const struct sample_recipe *recipe, struct error *error)
+static bool animate(struct work *work, struct picture *picture, const struct work_recipe *recipe,
+                    struct error *error)
 {
-    const size_t frames = sample->request.trajectory.frames;
-    struct apng apng = apng_begin(&sample->answer.body, frames);
-    float *values = frame_room(sample, error);
+    const size_t frames = work->request.trajectory.frames;
+    struct apng apng = apng_begin(&work->answer.body, frames);
+    float *values = frame_room(work, error);
     bool good = values != NULL;
 
     for (size_t i = 0; good && i < frames; i++)
-        good = fill_frame(sample, i, values, picture, error) &&
-               apng_frame(&apng, picture, frame_ms(sample, i), recipe->texts, RECIPE_TEXTS, error);
+        good = fill_frame(work, i, values, picture, error) &&
+               apng_frame(&apng, picture, frame_ms(work, i), recipe->texts, RECIPE_TEXTS, error);
     if (good)
         apng_end(&apng);
     free(values);
     return good;
 }
 
-bool sample_trajectory_apng(struct sample *sample, struct error *error)
+bool sample_trajectory_apng(struct work *work, struct error *error)
 {
-    const struct request *request = &sample->request;
+    const struct request *request = &work->request;
     const struct sheet sheet = sheet_for(request->model, request->n, 1);
-    struct sample_recipe recipe;
+    struct work_recipe recipe;
     struct picture picture;
     bool good;
 
-    if (!picture_make(KINDS * sheet.cell_width, sheet.cell_height, picture_channels(sample),
-                      &picture, error))
+    if (!picture_make(KINDS * sheet.cell_width, sheet.cell_height, picture_channels(work), &picture,
+                      error))
         return false;
-    good = sample_recipe_init(&recipe, sample, error) && animate(sample, &picture, &recipe, error);
-    sample_recipe_finish(&recipe);
+    good = work_recipe_init(&recipe, work, error) && animate(work, &picture, &recipe, error);
+    work_recipe_finish(&recipe);
     free(picture.pixels);
     return good;
 }

@@ -174,7 +174,7 @@ static bool start_backend(struct service *service, struct error *error)
         return false;
     service->context.contract = service->backend->contract();
     service->context.backend = service->backend->name;
-    service->context.limits = (struct sample_limits){
+    service->context.limits = (struct work_limits){
         .image_n = options->max_n,
         .point_n = options->max_points,
         .seconds = options->max_request_seconds,

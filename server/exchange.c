@@ -26,9 +26,9 @@ void exchange_release(struct exchange *exchange)
     if (--exchange->holders > 0)
         return;
     drop_body(exchange);
-    if (exchange->sample != NULL)
-        exchange->http->service->result_bytes -= sample_bytes(exchange->sample);
-    sample_destroy(exchange->sample);
+    if (exchange->work != NULL)
+        exchange->http->service->result_bytes -= work_bytes(exchange->work);
+    work_destroy(exchange->work);
     free(exchange->raw_target);
     free(exchange);
 }
@@ -133,7 +133,7 @@ static bool may_begin(struct exchange *exchange)
         problem->retry_after = 1;
         return problem_set(problem, PROBLEM_LOADING, "the models are being loaded");
     }
-    if (exchange->route->read == NULL)
+    if (exchange->route->about.body == NULL)
         return true;
     if (service->is_refusing) {
         problem->retry_after = 5;
@@ -156,8 +156,8 @@ static bool check_head(struct exchange *exchange)
     return target_read(&target, exchange->raw_target, problem) &&
            guard_host(head, names, problem) && find_route(exchange, &target) &&
            guard_origin(head, problem) &&
-           (exchange->route->read == NULL || guard_media(head, problem)) && may_begin(exchange) &&
-           target_no_query(&target, problem);
+           (exchange->route->about.body == NULL || guard_media(head, problem)) &&
+           may_begin(exchange) && target_no_query(&target, problem);
 }
 
 /* The first call: headers only. A refusal here closes the connection, so when there is no body to
@@ -214,11 +214,11 @@ void exchange_problem_stopped(struct exchange *exchange)
 
 static enum MHD_Result answer_sample(struct exchange *exchange)
 {
-    if (exchange->sample != NULL && sample_request(exchange->sample)->error.code == ERROR_CANCELLED)
+    if (exchange->work != NULL && work_request(exchange->work)->error.code == ERROR_CANCELLED)
         exchange_problem_stopped(exchange);
     if (exchange->problem.code != PROBLEM_NONE)
         return send_problem(exchange, exchange->problem.code == PROBLEM_DRAINING);
-    return send_answer(exchange, sample_answer(exchange->sample), false);
+    return send_answer(exchange, work_answer(exchange->work), false);
 }
 
 static enum MHD_Result answer_at_once(struct exchange *exchange)
@@ -243,7 +243,7 @@ static enum MHD_Result end(struct exchange *exchange)
                           exchange->route->body_max);
         return send_problem(exchange, true);
     }
-    if (exchange->route->read == NULL)
+    if (exchange->route->about.body == NULL)
         return answer_at_once(exchange);
     return exchange_read(exchange) ? MHD_YES : send_problem(exchange, false);
 }
@@ -280,7 +280,7 @@ static void complete(struct exchange *exchange, bool is_good)
     if (exchange->stage == EXCHANGE_READING)
         exchange_forget_reading(exchange);
     if (exchange->stage == EXCHANGE_WAITING)
-        atomic_store(&sample_request(exchange->sample)->cancelled, true);
+        atomic_store(&work_request(exchange->work)->cancelled, true);
     exchange_log(exchange, is_good);
     exchange_release(exchange);
 }

@@ -38,7 +38,7 @@ struct exchange {
     struct buffer body;
     size_t discarded;        /* body bytes beyond the limit */
     struct reading *reading; /* in EXCHANGE_READING; exchange_read.c's */
-    struct sample *sample;   /* owned; submitted */
+    struct work *work;       /* owned; submitted */
     uv_poll_t watch;         /* for the client's leaving, while waiting */
     bool is_watching;
     bool is_gone; /* the client, or all that there is to say to it is said */

@@ -10,16 +10,16 @@
 
 static void log_sample(struct log_line *line, const struct exchange *exchange)
 {
-    const struct sample *sample = exchange->sample;
+    const struct work *work = exchange->work;
 
-    if (sample == NULL)
+    if (work == NULL)
         return;
-    log_text(line, "model", sample_request(exchange->sample)->model->name);
-    log_number(line, "n", (double)sample_request(exchange->sample)->n);
-    if (sample_tag(sample)[0] != '\0')
-        log_text(line, "tag", sample_tag(sample));
-    if (sample_warning(sample) != NULL)
-        log_text(line, "warning", sample_warning(sample));
+    log_text(line, "model", work_request(exchange->work)->model->name);
+    log_number(line, "n", (double)work_request(exchange->work)->n);
+    if (work_tag(work)[0] != '\0')
+        log_text(line, "tag", work_tag(work));
+    if (work_warning(work) != NULL)
+        log_text(line, "warning", work_warning(work));
 }
 
 void exchange_log(const struct exchange *exchange, bool is_complete)

@@ -12,15 +12,15 @@
 
 /* The thread's own copies of all that it needs. */
 struct reading {
-    uv_work_t work;
+    uv_work_t task;
     struct exchange *exchange; /* the loop's alone; NULL: nobody waits any more */
     struct service *service;   /* the loop's, but for its context */
-    route_read *read;
+    const struct body *kind;
     struct buffer body;
     size_t body_bytes; /* in service->body_bytes */
     char id[REQUEST_ID_SIZE];
     char *accept;
-    struct sample *sample; /* the result, or */
+    struct work *work; /* the result, or */
     struct problem problem;
 };
 
@@ -31,41 +31,41 @@ static void free_reading(struct reading *reading)
     free(reading);
 }
 
-static void on_work(uv_work_t *work)
+static void on_work(uv_work_t *task)
 {
-    struct reading *reading = work->data;
+    struct reading *reading = task->data;
 
-    reading->sample = reading->read(&reading->body, reading->accept, reading->id,
-                                    &reading->service->context, &reading->problem);
+    reading->work = work_parse(reading->kind, &reading->body, reading->accept, reading->id,
+                               &reading->service->context, &reading->problem);
     buffer_finish(&reading->body);
 }
 
 /* False, with the problem, where the engine does not take it. */
 static bool submit(struct exchange *exchange)
 {
-    if (!service_submit(exchange->http->service, exchange->sample, &exchange->problem)) {
-        sample_destroy(exchange->sample);
-        exchange->sample = NULL;
+    if (!service_submit(exchange->http->service, exchange->work, &exchange->problem)) {
+        work_destroy(exchange->work);
+        exchange->work = NULL;
         return false;
     }
     exchange_wait(exchange);
     return true;
 }
 
-static void on_worked(uv_work_t *work, int status)
+static void on_worked(uv_work_t *task, int status)
 {
-    struct reading *reading = work->data;
+    struct reading *reading = task->data;
     struct exchange *exchange = reading->exchange;
 
     (void)status;
     reading->service->body_bytes -= reading->body_bytes;
     if (exchange == NULL) {
-        sample_destroy(reading->sample);
+        work_destroy(reading->work);
     } else {
         exchange->reading = NULL;
-        exchange->sample = reading->sample;
+        exchange->work = reading->work;
         exchange->problem = reading->problem;
-        if (exchange->sample == NULL || !submit(exchange)) {
+        if (exchange->work == NULL || !submit(exchange)) {
             exchange_resume(exchange);
             http_turn(exchange->http);
         }
@@ -83,10 +83,10 @@ static struct reading *create_reading(struct exchange *exchange)
         free(reading);
         return NULL;
     }
-    reading->work.data = reading;
+    reading->task.data = reading;
     reading->exchange = exchange;
     reading->service = exchange->http->service;
-    reading->read = exchange->route->read;
+    reading->kind = exchange->route->about.body;
     reading->body = exchange->body;
     reading->body_bytes = exchange->body.size;
     exchange->body = (struct buffer){0};
@@ -103,7 +103,7 @@ static bool read_elsewhere(struct exchange *exchange)
     exchange->reading = reading;
     exchange->stage = EXCHANGE_READING;
     exchange_suspend(exchange);
-    (void)uv_queue_work(exchange->http->loop, &reading->work, on_work, on_worked);
+    (void)uv_queue_work(exchange->http->loop, &reading->task, on_work, on_worked);
     return true;
 }
 
@@ -114,10 +114,10 @@ bool exchange_read(struct exchange *exchange)
     if (exchange->body.size > READ_AT_ONCE_MAX)
         return read_elsewhere(exchange);
     service->body_bytes -= exchange->body.size;
-    exchange->sample = exchange->route->read(&exchange->body, exchange->head.accept, exchange->id,
-                                             &service->context, &exchange->problem);
+    exchange->work = work_parse(exchange->route->about.body, &exchange->body, exchange->head.accept,
+                                exchange->id, &service->context, &exchange->problem);
     buffer_finish(&exchange->body);
-    if (exchange->sample == NULL || !submit(exchange))
+    if (exchange->work == NULL || !submit(exchange))
         return false;
     exchange_suspend(exchange);
     return true;
@@ -127,7 +127,7 @@ void exchange_forget_reading(struct exchange *exchange)
 {
     assert(exchange->stage == EXCHANGE_READING);
     /* If it has not begun, it never will; on_worked is called in any case. */
-    (void)uv_cancel((uv_req_t *)&exchange->reading->work);
+    (void)uv_cancel((uv_req_t *)&exchange->reading->task);
     exchange->reading->exchange = NULL;
     exchange->reading = NULL;
     exchange->stage = EXCHANGE_READY;

@@ -17,12 +17,12 @@ static void append(struct http *http, struct exchange *exchange)
 
 /* Requests end about in the order they came, so the one looked for stands near the list's start;
  * the list holds at most --max-queue-requests. */
-static struct exchange *take(struct http *http, const struct sample *sample)
+static struct exchange *take(struct http *http, const struct work *work)
 {
     struct exchange *before = NULL, *at = http->waiting;
 
     assert(at != NULL);
-    while (at->sample != sample) {
+    while (at->work != work) {
         before = at;
         at = at->next;
         assert(at != NULL);
@@ -59,7 +59,7 @@ static void on_gone(uv_poll_t *watch, int status, int events)
         return;
     exchange->is_gone = true;
     if (exchange->stage == EXCHANGE_WAITING)
-        atomic_store(&sample_request(exchange->sample)->cancelled, true);
+        atomic_store(&work_request(exchange->work)->cancelled, true);
     if (exchange->stage == EXCHANGE_READING)
         exchange_forget_reading(exchange);
     exchange_unwatch(exchange);
@@ -104,13 +104,12 @@ void exchange_resume(struct exchange *exchange)
 
 static void collected(struct exchange *exchange)
 {
-    const struct request *request = sample_request(exchange->sample);
+    const struct request *request = work_request(exchange->work);
 
     if (exchange->connection != NULL && !exchange->is_gone)
         exchange_resume(exchange);
     if (request->error.code == ERROR_NONE)
-        metrics_encode(&exchange->http->service->metrics,
-                       sample_answer(exchange->sample)->media_type,
+        metrics_encode(&exchange->http->service->metrics, work_answer(exchange->work)->media_type,
                        request->finished_ns - request->sampled_ns);
     exchange_release(exchange);
 }
@@ -122,7 +121,7 @@ void exchange_collect(struct http *http)
     while (request != NULL) {
         struct request *next = request->next;
 
-        collected(take(http, sample_of(request)));
+        collected(take(http, work_of(request)));
         request = next;
     }
 }

@@ -21,18 +21,12 @@ struct call {
  * the admin listener's thread too, and read only what any thread may. */
 typedef bool route_answer(const struct call *call, struct answer *answer, struct problem *problem);
 
-/* Reads a body, whose buffer stays the caller's; NULL with the problem set. `accept` may be NULL.
- * Called on any thread. */
-typedef struct sample *route_read(struct buffer *body, const char *accept, const char *id,
-                                  const struct sample_context *context, struct problem *problem);
-
 struct route {
     struct openapi_route about;
-    route_answer *answer; /* or */
-    route_read *read;
-    bool needs_models; /* 503 while loading */
-    bool on_admin;     /* served by --admin-listen too */
-    size_t body_max;   /* bytes */
+    route_answer *answer; /* NULL: `about.body` is read and runs through the engine */
+    bool needs_models;    /* 503 while loading */
+    bool on_admin;        /* served by --admin-listen too */
+    size_t body_max;      /* bytes */
 };
 
 /* NULL past the end. */
@@ -53,6 +47,5 @@ route_answer route_metrics;                                           /* route_m
 route_answer route_models, route_model, route_schedule;               /* route_models.c */
 route_answer route_openapi, route_version;                            /* route_contract.c */
 route_answer route_page, route_page_script, route_page_style;         /* route_web.c */
-route_read route_sample;                                              /* route_sample.c */
 
 #endif

@@ -22,10 +22,9 @@ static void refuse(const struct service *service, const struct error *error,
 }
 
 /* Clients that do not read must not fill the memory with their answers. */
-static bool has_room(const struct service *service, const struct sample *sample,
-                     struct error *error)
+static bool has_room(const struct service *service, const struct work *work, struct error *error)
 {
-    const uint64_t limit = service->options->result_bytes, bytes = sample_bytes(sample);
+    const uint64_t limit = service->options->result_bytes, bytes = work_bytes(work);
 
     if (bytes <= limit && service->result_bytes <= limit - bytes)
         return true;
@@ -34,15 +33,15 @@ static bool has_room(const struct service *service, const struct sample *sample,
                      (unsigned long long)service->result_bytes, (unsigned long long)bytes);
 }
 
-bool service_submit(struct service *service, struct sample *sample, struct problem *problem)
+bool service_submit(struct service *service, struct work *work, struct problem *problem)
 {
     struct error error;
 
-    if (!has_room(service, sample, &error) ||
-        !engine_submit(service->engine, sample_request(sample), &error)) {
+    if (!has_room(service, work, &error) ||
+        !engine_submit(service->engine, work_request(work), &error)) {
         refuse(service, &error, problem);
         return false;
     }
-    service->result_bytes += sample_bytes(sample);
+    service->result_bytes += work_bytes(work);
     return true;
 }

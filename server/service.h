@@ -7,7 +7,7 @@
 #define SERVICE_H
 
 #include "core/model/catalog.h"
-#include "proto/sample.h"
+#include "proto/work.h"
 #include "server/health.h"
 #include "server/metrics.h"
 #include "server/options.h"
@@ -20,7 +20,7 @@ struct service {
     struct catalog catalog;
     size_t folders_refused; /* of --model; the catalog counts those of --models */
     struct engine *engine;
-    struct sample_context context;
+    struct work_context context;
     bool is_refusing;      /* loop: new work is answered 503 draining */
     size_t body_bytes;     /* loop: of request bodies in memory */
     uint64_t result_bytes; /* loop: predicted, of requests from acceptance to the answer's end */
@@ -28,7 +28,7 @@ struct service {
 
 /* Gives the sample to the engine and counts its bytes. False with the problem; the sample stays the
  * caller's. Loop. */
-bool service_submit(struct service *service, struct sample *sample, struct problem *problem);
+bool service_submit(struct service *service, struct work *work, struct problem *problem);
 
 /* What a refused client should wait: the backlog in whole seconds, 1..120. */
 unsigned service_retry_after(double backlog_seconds);

@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         try_text(&try, NULL, text);
     }
-    sample_destroy(try.sample);
+    work_destroy(try.sample);
     try.sample = NULL;
     free(text);
     return 0;

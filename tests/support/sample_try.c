@@ -11,7 +11,7 @@ void sample_try_init(struct sample_try *try)
     memset(try, 0, sizeof *try);
     png_start();
     fake_catalog_init(&try->fake);
-    try->context = (struct sample_context){
+    try->context = (struct work_context){
         .catalog = &try->fake.catalog,
         .limits = {.image_n = 64, .point_n = 10000, .seconds = 600, .bytes = 1000000000},
         .contract = "portable-test",
@@ -20,20 +20,21 @@ void sample_try_init(struct sample_try *try)
 
 void sample_try_finish(struct sample_try *try)
 {
-    sample_destroy(try->sample);
+    work_destroy(try->sample);
     fake_catalog_finish(&try->fake);
 }
 
-struct sample *sample_try_parse(struct sample_try *try, const char *body, const char *accept)
+struct work *sample_try_parse(struct sample_try *try, const char *body, const char *accept)
 {
-    char *text = strdup(body);
+    struct buffer text = {0};
 
-    assert(text != NULL);
-    sample_destroy(try->sample);
+    buffer_text(&text, body);
+    assert(buffer_ok(&text));
+    work_destroy(try->sample);
     try->problem = (struct problem){0};
-    try->sample = sample_parse(text, strlen(text), accept, "r_test", &try->context, &try->problem);
+    try->sample = work_parse(&body_sample, &text, accept, "r_test", &try->context, &try->problem);
     assert((try->sample != NULL) == (try->problem.code == PROBLEM_NONE));
-    free(text);
+    buffer_finish(&text);
     return try->sample;
 }
 
@@ -47,12 +48,12 @@ const char *sample_try_fault(const struct sample_try *try, const char *pointer)
 
 struct answer *sample_try_answer(struct sample_try *try, const char *body, const char *accept)
 {
-    struct sample *sample = sample_try_parse(try, body, accept);
+    struct work *sample = sample_try_parse(try, body, accept);
     struct request *request;
 
     if (sample == NULL)
         return NULL;
-    request = sample_request(sample);
+    request = work_request(sample);
     for (size_t i = 0; i < request->n * request->plan->dim; i++)
         request->x[i] = (float)((double)(i * 2654435761u % 4001u) / 1900.0 - 1.05);
     for (size_t i = 0; i < 2 * request->trajectory.frames * request->n * request->plan->dim; i++)
@@ -70,5 +71,5 @@ struct answer *sample_try_answer(struct sample_try *try, const char *body, const
     if (request->error.code == ERROR_NONE)
         request->finish(request);
     request->finished_ns = 12750000;
-    return sample_answer(sample);
+    return work_answer(sample);
 }

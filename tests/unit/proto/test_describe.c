@@ -234,8 +234,8 @@ static void the_contract_is_printed_from_the_tables(void **state)
     static const char *const problems[] = {"invalid_json", "bad_request", "invalid_parameter",
                                            NULL};
     static const struct openapi_route routes[] = {
-        {"POST", "/sample", "sample", media, problems, true},
-        {"GET", "/models/{name}", "one model", media + 1, problems + 2, false}};
+        {"POST", "/sample", "sample", media, problems, &body_sample},
+        {"GET", "/models/{name}", "one model", media + 1, problems + 2, NULL}};
     struct buffer out = {0};
     const cJSON *schemas, *properties, *responses;
     cJSON *json;

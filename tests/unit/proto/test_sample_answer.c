@@ -90,7 +90,7 @@ static unsigned char *decoded(const cJSON *string, size_t *size)
 /* The pixels that row i of the last sample must show. */
 static void expected_pixels(size_t i, uint8_t *pixels)
 {
-    const struct request *request = sample_request(try.sample);
+    const struct request *request = work_request(try.sample);
     const struct model_shape *shape = &request->model->shape;
 
     pixels_from_x0(request->x + i * shape->dim, shape->channels, shape->height, shape->width,
@@ -184,7 +184,7 @@ static void json_holds_each_picture_as_asked(void **state)
 
     (void)snprintf(text, sizeof text, body, "f32");
     json = json_of(answer_to(text));
-    x = sample_request(try.sample)->x + 48;
+    x = work_request(try.sample)->x + 48;
     bytes = decoded(at(json, "samples.1.f32"), &size);
     assert_int_equal(size, 48 * 4);
     for (size_t i = 0; i < 48; i++)
@@ -195,7 +195,7 @@ static void json_holds_each_picture_as_asked(void **state)
 
     (void)snprintf(text, sizeof text, body, "array");
     json = json_of(answer_to(text));
-    x = sample_request(try.sample)->x;
+    x = work_request(try.sample)->x;
     assert_true((float)at(json, "samples.0.array.1.2.2")->valuedouble == x[2 * 16 + 6]);
     assert_int_equal(cJSON_GetArraySize(at(json, "samples.0.array")), 4);
     cJSON_Delete(json);
@@ -210,7 +210,7 @@ static void json_holds_points(void **state)
     cJSON *json = json_of(answer_to("{\"n\":5,\"model\":\"plane\",\"seed\":1}"));
 
     (void)state;
-    x = sample_request(try.sample)->x;
+    x = work_request(try.sample)->x;
     for (int i = 0; i < 10; i++) {
         char path[32];
 
@@ -224,7 +224,7 @@ static void json_holds_points(void **state)
     json = json_of(answer_to("{\"n\":5,\"model\":\"plane\",\"seed\":1,\"encoding\":\"f32\"}"));
     bytes = decoded(at(json, "points_f32"), &size);
     assert_int_equal(size, 40);
-    assert_memory_equal(bytes, sample_request(try.sample)->x, 40);
+    assert_memory_equal(bytes, work_request(try.sample)->x, 40);
     free(bytes);
     cJSON_Delete(json);
 }
@@ -341,13 +341,13 @@ static void npy_holds_bytes_or_floats(void **state)
     assert_int_equal((answer->body.size - 96) % 64, 0);
     answer = answer_to("{\"n\":2,\"seed\":1,\"format\":\"npy\",\"encoding\":\"f32\"}");
     assert_non_null(memmem(answer->body.data, 128, "'<f4'", 5));
-    x = sample_request(try.sample)->x;
+    x = work_request(try.sample)->x;
     assert_memory_equal(answer->body.data + answer->body.size - 4, &x[95], 4);
     assert_memory_equal(answer->body.data + answer->body.size - 380, &x[16], 4);
     answer = answer_to("{\"n\":2,\"seed\":1,\"model\":\"solid\",\"format\":\"npy\"}");
     assert_non_null(
         memmem(answer->body.data, 128, "'<f4', 'fortran_order': False, 'shape': (2, 3)", 46));
-    assert_memory_equal(answer->body.data + answer->body.size - 24, sample_request(try.sample)->x,
+    assert_memory_equal(answer->body.data + answer->body.size - 24, work_request(try.sample)->x,
                         24);
 }
 
@@ -371,20 +371,20 @@ static void points_are_drawn(void **state)
 
 static void a_request_that_failed_is_answered_by_its_problem(void **state)
 {
-    struct sample *sample = sample_try_parse(&try, "{}", NULL);
+    struct work *sample = sample_try_parse(&try, "{}", NULL);
     struct answer *answer;
     cJSON *json;
 
     (void)state;
-    error_write(&sample_request(sample)->error, ERROR_NONFINITE, "row 0 is not finite");
-    answer = sample_answer(sample);
+    error_write(&work_request(sample)->error, ERROR_NONFINITE, "row 0 is not finite");
+    answer = work_answer(sample);
     assert_int_equal(answer->status, 500);
     assert_string_equal(answer->media_type, "application/problem+json");
     json = json_of(answer);
     check_printed(json, "code", "\"nonfinite_output\"");
     check_printed(json, "request_id", "\"r_test\"");
     cJSON_Delete(json);
-    assert_ptr_equal(sample_answer(sample), answer);
+    assert_ptr_equal(work_answer(sample), answer);
 }
 
 static int start(void **state)

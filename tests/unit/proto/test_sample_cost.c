@@ -74,7 +74,7 @@ static void rk45_costs_what_it_mostly_takes(void **state)
 
 static void what_the_engine_samples_is_answered(void **state)
 {
-    struct sample *sample =
+    struct work *sample =
         sample_try_parse(&try, "{\"n\":3,\"class\":[0,null,\"hat\"],\"steps\":5}", NULL);
     struct pollfd waited = {.fd = bell, .events = POLLIN};
     struct request *request = NULL;
@@ -83,11 +83,11 @@ static void what_the_engine_samples_is_answered(void **state)
 
     (void)state;
     assert_non_null(sample);
-    assert_true(engine_submit(engine, sample_request(sample), &error));
+    assert_true(engine_submit(engine, work_request(sample), &error));
     while (request == NULL && poll(&waited, 1, 20000) == 1)
         request = engine_collect(engine);
-    assert_ptr_equal(request, sample_request(sample));
-    answer = sample_answer(sample_of(request));
+    assert_ptr_equal(request, work_request(sample));
+    answer = work_answer(work_of(request));
     assert_int_equal(answer->status, 200);
     assert_string_equal(answer->media_type, "image/png");
     assert_memory_equal(answer->body.data + 1, "PNG", 3);

@@ -40,14 +40,14 @@ static char *picture(size_t side, size_t channels, uint8_t step)
 static const struct request *given(const char *before, char *text, const char *after)
 {
     struct buffer body = {0};
-    struct sample *sample;
+    struct work *sample;
 
     buffer_printf(&body, "%s%s%s", before, text, after);
     buffer_append(&body, "", 1);
     free(text);
     sample = sample_try_parse(&try, (const char *)body.data, NULL);
     buffer_finish(&body);
-    return sample == NULL ? NULL : sample_request(sample);
+    return sample == NULL ? NULL : work_request(sample);
 }
 
 static void check_fault(const char *pointer, const char *words)
@@ -68,7 +68,7 @@ static void a_picture_becomes_x0_channels_first(void **state)
     (void)state;
     assert_int_equal(request->plan->first, 2);
     assert_non_null(request->prepare);
-    sample_request(try.sample)->prepare(sample_request(try.sample));
+    work_request(try.sample)->prepare(work_request(try.sample));
     assert_int_equal(request->error.code, ERROR_NONE);
     for (size_t i = 0; i < SIDE * SIDE; i++)
         for (size_t c = 0; c < 3; c++)
@@ -91,7 +91,7 @@ static void a_mask_is_known_below_128_in_every_channel(void **state)
     buffer_finish(&before);
     free(image);
     assert_false(request->plan->from_picture);
-    sample_request(try.sample)->prepare(sample_request(try.sample));
+    work_request(try.sample)->prepare(work_request(try.sample));
     for (size_t i = 0; i < DIM; i++)
         assert_int_equal(request->conditioning->known[i], i % (SIDE * SIDE) * 16 < 128);
 }
@@ -113,9 +113,9 @@ static void starts_come_in_the_order_of_the_answers(void **state)
     buffer_append(&body, "", 1);
     assert_non_null(sample_try_parse(&try, (const char *)body.data, NULL));
     buffer_finish(&body);
-    request = sample_request(try.sample);
+    request = work_request(try.sample);
     assert_int_equal(request->seeds[0], 0);
-    sample_request(try.sample)->prepare(sample_request(try.sample));
+    work_request(try.sample)->prepare(work_request(try.sample));
     assert_int_equal(request->error.code, ERROR_NONE);
     for (size_t i = 0; i < 2 * SIDE * SIDE; i++) {
         const float *plane =

@@ -32,12 +32,12 @@ static void check_refusals(const struct refusal *rows, size_t count)
 
 static const struct request *taken(const char *body)
 {
-    struct sample *sample = sample_try_parse(&try, body, NULL);
+    struct work *sample = sample_try_parse(&try, body, NULL);
 
     if (sample == NULL)
         fail_msg("%s: %s %s %s", body, try.problem.detail, try.problem.faults[0].pointer,
                  try.problem.faults[0].detail);
-    return sample_request(sample);
+    return work_request(sample);
 }
 
 static void an_empty_object_takes_the_defaults(void **state)
@@ -51,17 +51,17 @@ static void an_empty_object_takes_the_defaults(void **state)
     assert_true(request->guidance[0] == 1.0f);
     assert_string_equal(request->plan->sampler->name, "ddim");
     assert_int_equal(request->plan->steps, 50);
-    assert_string_equal(sample_tag(try.sample), "");
-    assert_ptr_equal(sample_of(sample_request(try.sample)), try.sample);
+    assert_string_equal(work_tag(try.sample), "");
+    assert_ptr_equal(work_of(work_request(try.sample)), try.sample);
 }
 
 static void what_cannot_be_meant_is_warned_of(void **state)
 {
     (void)state;
     (void)taken("{\"steps\":2}");
-    assert_null(sample_warning(try.sample));
+    assert_null(work_warning(try.sample));
     (void)taken("{\"steps\":1}");
-    assert_non_null(strstr(sample_warning(try.sample), "the answer is noise"));
+    assert_non_null(strstr(work_warning(try.sample), "the answer is noise"));
 }
 
 static void numbers_out_of_range_or_of_another_type_are_refused(void **state)
@@ -166,7 +166,7 @@ static void a_tag_has_at_most_128_characters(void **state)
 
     (void)state;
     taken(body);
-    assert_int_equal(strlen(sample_tag(try.sample)), 256);
+    assert_int_equal(strlen(work_tag(try.sample)), 256);
     free(body);
     body = repeated("{\"tag\":\"", "é", 129, "\"}");
     assert_null(sample_try_parse(&try, body, NULL));

@@ -81,8 +81,8 @@ static void every_row_answers_or_starts_and_work_needs_models(void **state)
     for (size_t i = 0; route_at(i) != NULL; i++) {
         const struct route *route = route_at(i);
 
-        assert_true((route->answer == NULL) != (route->read == NULL));
-        assert_true(route->read == NULL || (route->needs_models && route->body_max > 0));
+        assert_true((route->answer == NULL) != (route->about.body == NULL));
+        assert_true(route->about.body == NULL || (route->needs_models && route->body_max > 0));
         assert_false(route->on_admin && route->needs_models);
     }
 }

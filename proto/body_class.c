@@ -1,11 +1,11 @@
 /* The field `class`: an index, a name, null, or an array of n of them. */
-#include "proto/sample_fields.h"
+#include "proto/body_fields.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-bool sample_class_label(const struct model *model, const struct cJSON *value, int32_t *label)
+bool body_class_label(const struct model *model, const struct cJSON *value, int32_t *label)
 {
     const struct class_input *input = &model->class_input;
 
@@ -31,12 +31,12 @@ static void fault_class(struct problem *problem, const char *pointer, const stru
 
     for (size_t i = 0; i < input->name_count && list.size < sizeof problem->faults[0].detail; i++)
         buffer_printf(&list, "%s%s", i == 0 ? ", or one of " : ", ", input->names[i]);
-    problem_fault(problem, pointer, "got %s; must be 0..%zu%s", sample_got(value, got),
+    problem_fault(problem, pointer, "got %s; must be 0..%zu%s", body_got(value, got),
                   input->count - 1, list.data != NULL ? (const char *)list.data : "");
     buffer_finish(&list);
 }
 
-static void read_one(struct sample_reading *reading, const char *pointer, const struct cJSON *value)
+static void read_one(struct body_reading *reading, const char *pointer, const struct cJSON *value)
 {
     const struct model *model = reading->fields.model;
     const struct class_input *input = &model->class_input;
@@ -49,12 +49,12 @@ static void read_one(struct sample_reading *reading, const char *pointer, const 
                           "model '%s' has no null class: a class must be given", model->name);
     } else if (!input->has_classes) {
         problem_fault(reading->problem, pointer, "model '%s' has no classes", model->name);
-    } else if (!sample_class_label(model, value, &label)) {
+    } else if (!body_class_label(model, value, &label)) {
         fault_class(reading->problem, pointer, model, value);
     }
 }
 
-static void read_array(struct sample_reading *reading, const struct cJSON *value)
+static void read_array(struct body_reading *reading, const struct cJSON *value)
 {
     const int count = cJSON_GetArraySize(value);
     const struct cJSON *entry;
@@ -71,7 +71,7 @@ static void read_array(struct sample_reading *reading, const struct cJSON *value
     }
 }
 
-void sample_class_read(struct sample_reading *reading, const struct sample_field *field,
+static void read_class(struct body_reading *reading, const struct body_field *field,
                        const struct cJSON *value)
 {
     const struct model *model = reading->fields.model;
@@ -89,3 +89,10 @@ void sample_class_read(struct sample_reading *reading, const struct sample_field
         read_one(reading, "/class", value);
     reading->fields.classes = value;
 }
+
+const struct body_field FIELD_CLASS = {
+    .name = "class",
+    .help = "a class by index or name, or one for each of the n samples; null: no class",
+    .schema = "{\"oneOf\":[{\"type\":[\"integer\",\"string\",\"null\"]},{\"type\":\"array\","
+              "\"items\":{\"type\":[\"integer\",\"string\",\"null\"]}}],\"default\":null}",
+    .read = read_class};

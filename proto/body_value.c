@@ -1,5 +1,5 @@
 /* The kinds of values that fields have, and how a fault quotes one. */
-#include "proto/sample_fields.h"
+#include "proto/body_fields.h"
 
 #include "proto/json_write.h"
 #include "proto/text.h"
@@ -10,7 +10,7 @@
 
 #define QUOTED_MAX 40
 
-const char *sample_got(const struct cJSON *value, char text[GOT_SIZE])
+const char *body_got(const struct cJSON *value, char text[GOT_SIZE])
 {
     static const struct {
         int type;
@@ -53,34 +53,34 @@ static bool in_range(struct problem *problem, const char *pointer, double value,
     return false;
 }
 
-bool sample_number(struct problem *problem, const char *pointer, const struct cJSON *value,
-                   double minimum, double maximum, double *result)
+bool body_number(struct problem *problem, const char *pointer, const struct cJSON *value,
+                 double minimum, double maximum, double *result)
 {
     char got[GOT_SIZE];
 
     if (!cJSON_IsNumber(value)) {
-        problem_fault(problem, pointer, "must be a number, got %s", sample_got(value, got));
+        problem_fault(problem, pointer, "must be a number, got %s", body_got(value, got));
         return false;
     }
     *result = value->valuedouble;
     return in_range(problem, pointer, *result, minimum, maximum);
 }
 
-bool sample_integer(struct problem *problem, const char *pointer, const struct cJSON *value,
-                    double minimum, double maximum, double *result)
+bool body_integer(struct problem *problem, const char *pointer, const struct cJSON *value,
+                  double minimum, double maximum, double *result)
 {
     char got[GOT_SIZE];
 
     if (!cJSON_IsNumber(value) || floor(value->valuedouble) != value->valuedouble) {
-        problem_fault(problem, pointer, "must be an integer, got %s", sample_got(value, got));
+        problem_fault(problem, pointer, "must be an integer, got %s", body_got(value, got));
         return false;
     }
     *result = value->valuedouble;
     return in_range(problem, pointer, *result, minimum, maximum);
 }
 
-bool sample_choice(struct problem *problem, const char *pointer, const struct cJSON *value,
-                   const char *const *choices, size_t *result)
+bool body_choice(struct problem *problem, const char *pointer, const struct cJSON *value,
+                 const char *const *choices, size_t *result)
 {
     struct buffer list = {0};
     char got[GOT_SIZE];
@@ -91,7 +91,7 @@ bool sample_choice(struct problem *problem, const char *pointer, const struct cJ
     for (size_t i = 0; choices[i] != NULL; i++)
         buffer_printf(&list, "%s%s", i == 0 ? "" : ", ", choices[i]);
     problem_fault(problem, pointer, "must be one of %s, got %s",
-                  list.data != NULL ? (const char *)list.data : "none", sample_got(value, got));
+                  list.data != NULL ? (const char *)list.data : "none", body_got(value, got));
     buffer_finish(&list);
     return false;
 }

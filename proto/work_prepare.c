@@ -1,5 +1,5 @@
 /* What rows begin with, decoded on a worker: pictures, masks, given starts. */
-#include "proto/sample_inside.h"
+#include "proto/work_inside.h"
 
 #include "core/image/pixels.h"
 #include "core/image/png_read.h"
@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* height * width * channels bytes, malloc'ed, and their digest; NULL with the fault. */
-static uint8_t *decode_picture(struct sample_given *given, const char *field,
+static uint8_t *decode_picture(struct work_given *given, const char *field,
                                const struct png_size *want, char digest[DIGEST_TEXT_SIZE])
 {
     const char *text = cJSON_GetObjectItemCaseSensitive(given->body, field)->valuestring;
@@ -40,7 +40,7 @@ static uint8_t *decode_picture(struct sample_given *given, const char *field,
     return NULL;
 }
 
-static void prepare_picture(struct sample_given *given, const struct model_shape *shape)
+static void prepare_picture(struct work_given *given, const struct model_shape *shape)
 {
     const struct png_size want = {shape->width, shape->height, shape->channels};
     uint8_t *pixels = decode_picture(given, "init_image", &want, given->init_image_digest);
@@ -51,7 +51,7 @@ static void prepare_picture(struct sample_given *given, const struct model_shape
 }
 
 /* Below the middle the picture is known. A mask that keeps nothing is no mask. */
-static void prepare_mask(struct sample_given *given, const struct model_shape *shape)
+static void prepare_mask(struct work_given *given, const struct model_shape *shape)
 {
     const struct png_size want = {shape->width, shape->height, 1};
     const size_t plane = shape->width * shape->height;
@@ -80,19 +80,27 @@ static struct nesting nesting_of(const struct request *request)
     return (struct nesting){{request->n, shape->height, shape->width, shape->channels}, 4};
 }
 
-/* "/x_T/0/3" for the entry at these indices. */
-static void fault_at(struct problem *problem, const size_t *index, size_t depth, const char *text)
+/* Arrays within arrays while they are read, and the way to the entry in hand. */
+struct walk {
+    struct work_given *given;
+    const char *field;
+    size_t index[4];
+};
+
+/* "/x_T/0/3" for the entry at `depth` indices. */
+static void fault_at(const struct walk *walk, size_t depth, const char *text)
 {
     char pointer[96];
-    size_t length = (size_t)snprintf(pointer, sizeof pointer, "/x_T");
+    size_t length = (size_t)snprintf(pointer, sizeof pointer, "/%s", walk->field);
 
     for (size_t i = 0; i < depth; i++)
-        length += (size_t)snprintf(pointer + length, sizeof pointer - length, "/%zu", index[i]);
-    problem_fault(problem, pointer, "%s", text);
+        length +=
+            (size_t)snprintf(pointer + length, sizeof pointer - length, "/%zu", walk->index[i]);
+    problem_fault(&walk->given->problem, pointer, "%s", text);
 }
 
-static bool read_number(struct sample_given *given, const struct cJSON *value, const size_t *index,
-                        size_t depth, float *out)
+static bool read_number(const struct walk *walk, const struct cJSON *value, size_t depth,
+                        float *out)
 {
     const bool good = cJSON_IsNumber(value) && fabs(value->valuedouble) <= (double)FLT_MAX;
     char got[GOT_SIZE], text[GOT_SIZE + 64];
@@ -102,38 +110,38 @@ static bool read_number(struct sample_given *given, const struct cJSON *value, c
         return true;
     }
     (void)snprintf(text, sizeof text, "must be a number within float32, got %s",
-                   sample_got(value, got));
-    fault_at(&given->problem, index, depth, text);
+                   body_got(value, got));
+    fault_at(walk, depth, text);
     return false;
 }
 
-static bool check_size(struct sample_given *given, const struct cJSON *value,
-                       const struct nesting *nesting, const size_t *index, size_t depth)
+static bool check_size(const struct walk *walk, const struct cJSON *value,
+                       const struct nesting *nesting, size_t depth)
 {
     char text[96];
 
     if (cJSON_IsArray(value) && (size_t)cJSON_GetArraySize(value) == nesting->sizes[depth])
         return true;
     (void)snprintf(text, sizeof text, "must be an array of %zu", nesting->sizes[depth]);
-    fault_at(&given->problem, index, depth, text);
+    fault_at(walk, depth, text);
     return false;
 }
 
 /* The numbers of arrays within arrays, in their order; stops at the first fault. */
-static bool read_numbers(struct sample_given *given, const struct nesting *nesting, float *out)
+static bool read_numbers(struct walk *walk, const struct nesting *nesting, float *out)
 {
-    const struct cJSON *at[5] = {cJSON_GetObjectItemCaseSensitive(given->body, "x_T")};
-    size_t index[4] = {0}, depth = 0;
+    const struct cJSON *at[5] = {cJSON_GetObjectItemCaseSensitive(walk->given->body, walk->field)};
+    size_t *index = walk->index, depth = 0;
 
     for (;;) {
         if (at[depth] == NULL) { /* an array is read: on to what follows it */
             if (depth-- == 0)
                 return true;
         } else if (depth == nesting->depth) {
-            if (!read_number(given, at[depth], index, depth, out++))
+            if (!read_number(walk, at[depth], depth, out++))
                 return false;
         } else {
-            if (!check_size(given, at[depth], nesting, index, depth))
+            if (!check_size(walk, at[depth], nesting, depth))
                 return false;
             index[depth] = 0;
             at[depth + 1] = at[depth]->child;
@@ -147,66 +155,83 @@ static bool read_numbers(struct sample_given *given, const struct nesting *nesti
     }
 }
 
-static void prepare_x_T(struct sample_given *given, const struct request *request)
+/* n entries of the model's shape: in C,H,W, and the digest of them as they came. */
+static void prepare_values(struct work_given *given, const char *field,
+                           const struct request *request, float *out, char digest[DIGEST_TEXT_SIZE])
 {
     const struct model_shape *shape = &request->model->shape;
     const struct nesting nesting = nesting_of(request);
     const size_t floats = request->n * shape->dim;
+    struct walk walk = {.given = given, .field = field};
     float *values = malloc(floats * sizeof *values);
 
     if (values == NULL) {
         (void)problem_set(&given->problem, PROBLEM_INTERNAL, "out of memory");
-    } else if (read_numbers(given, &nesting, values)) {
-        digest_of(values, floats * sizeof *values, given->x_T_digest);
-        memcpy(given->x_T, values, floats * sizeof *values);
+    } else if (read_numbers(&walk, &nesting, values)) {
+        digest_of(values, floats * sizeof *values, digest);
+        memcpy(out, values, floats * sizeof *values);
         for (size_t i = 0; !shape->is_points && i < request->n; i++)
             pixels_to_chw(values + i * shape->dim, shape->channels, shape->height, shape->width,
-                          given->x_T + i * shape->dim);
+                          out + i * shape->dim);
     }
     free(values);
 }
 
-void sample_prepare(struct request *request)
+void work_prepare(struct request *request)
 {
-    struct sample_given *given = sample_of(request)->given;
+    struct work *work = work_of(request);
+    struct work_given *given = work->given;
     const struct model_shape *shape = &request->model->shape;
 
     if (given->picture != NULL)
         prepare_picture(given, shape);
     if (given->known != NULL)
         prepare_mask(given, shape);
-    if (given->x_T != NULL)
-        prepare_x_T(given, request);
+    if (given->start_name != NULL)
+        prepare_values(given, given->start_name, request, given->start, given->start_digest);
+    if (given->noise_name != NULL)
+        prepare_values(given, given->noise_name, request, given->noise, given->noise_digest);
     cJSON_Delete(given->body);
     given->body = NULL;
+    if (given->problem.code == PROBLEM_NONE && work->kind->prepare != NULL)
+        work->kind->prepare(work);
     if (given->problem.code != PROBLEM_NONE)
         error_write(&request->error, ERROR_INVALID, "what the request begins with is not good");
 }
 
 /* One block: the arrays follow the struct, the floats first. */
-struct sample_given *sample_given_create(const struct sample_fields *fields)
+struct work_given *work_given_create(const struct body_values *values, const struct work_kind *kind,
+                                     bool is_given)
 {
-    const size_t dim = fields->model->shape.dim;
-    const size_t picture = fields->init_image != NULL ? dim : 0;
-    const size_t x_T = fields->x_T != NULL ? fields->n * dim : 0;
-    const size_t known = fields->mask != NULL ? dim : 0;
-    struct sample_given *given = malloc(sizeof *given + (picture + x_T) * sizeof(float) + known);
+    const size_t dim = values->model->shape.dim, all = values->n * dim;
+    const size_t picture = values->init_image != NULL ? dim : 0;
+    const size_t start = values->start != NULL || is_given ? all : 0;
+    const size_t noise = values->noise != NULL ? all : 0;
+    const size_t known = values->mask != NULL ? dim : 0;
+    struct work_given *given =
+        malloc(sizeof *given + (picture + start + noise) * sizeof(float) + known);
     float *floats;
 
     if (given == NULL)
         return NULL;
-    *given = (struct sample_given){.strength = fields->strength};
+    *given = (struct work_given){.strength = values->strength,
+                                 .start_name = values->start_name,
+                                 .noise_name = values->noise_name};
     floats = (float *)(given + 1);
     if (picture > 0)
         given->conditioning.picture = given->picture = floats;
-    if (x_T > 0)
-        given->conditioning.x_T = given->x_T = floats + picture;
+    if (picture > 0 && kind->starts_from_picture)
+        given->conditioning.x_T = given->start = given->picture;
+    if (start > 0)
+        given->conditioning.x_T = given->start = floats + picture;
+    if (noise > 0)
+        given->conditioning.noise = given->noise = floats + picture + start;
     if (known > 0)
-        given->known = (uint8_t *)(floats + picture + x_T);
+        given->known = (uint8_t *)(floats + picture + start + noise);
     return given;
 }
 
-void sample_given_destroy(struct sample_given *given)
+void work_given_destroy(struct work_given *given)
 {
     if (given == NULL)
         return;

@@ -1,4 +1,4 @@
-#include "proto/sample_inside.h"
+#include "proto/work_inside.h"
 
 #include <stdio.h>
 
@@ -9,9 +9,9 @@ static double milliseconds(uint64_t from_ns, uint64_t to_ns)
     return to_ns > from_ns ? (double)(to_ns - from_ns) / 1e6 : 0.0;
 }
 
-struct sample_timing sample_timing(const struct request *request)
+struct work_timing work_timing(const struct request *request)
 {
-    return (struct sample_timing){
+    return (struct work_timing){
         .queue_ms = milliseconds(request->submitted_ns, request->started_ns),
         .denoise_ms = milliseconds(request->started_ns, request->sampled_ns),
         .encode_ms = milliseconds(request->sampled_ns, request->finished_ns),
@@ -31,7 +31,7 @@ static void seeds_header(struct answer *answer, const struct request *request)
 
 static void headers(struct answer *answer, const struct request *request)
 {
-    const struct sample_timing timing = sample_timing(request);
+    const struct work_timing timing = work_timing(request);
 
     answer_header(answer, "X-Denoised-Model", "%s@sha256:%s", request->model->name,
                   request->model->digest);
@@ -40,29 +40,29 @@ static void headers(struct answer *answer, const struct request *request)
                   timing.queue_ms, timing.denoise_ms, timing.encode_ms);
 }
 
-struct answer *sample_answer(struct sample *sample)
+struct answer *work_answer(struct work *work)
 {
-    struct answer *answer = &sample->answer;
-    struct request *request = &sample->request;
+    struct answer *answer = &work->answer;
+    struct request *request = &work->request;
     struct problem problem = {0};
 
     if (answer->status != 0)
         return answer;
-    if (request->error.code == ERROR_NONE && sample->format == FORMAT_JSON) {
-        sample_json_end(sample);
+    if (request->error.code == ERROR_NONE && work->format == FORMAT_JSON) {
+        work_json_end(work);
         if (!buffer_ok(&answer->body))
             error_write(&request->error, ERROR_NO_MEMORY, "no memory for the answer");
     }
     if (request->error.code != ERROR_NONE) {
-        if (sample->given != NULL && request->error.code == ERROR_INVALID)
-            problem = sample->given->problem;
+        if (work->given != NULL && request->error.code == ERROR_INVALID)
+            problem = work->given->problem;
         else
             problem_of_error(&problem, &request->error);
-        answer_problem(answer, &problem, sample->id);
+        answer_problem(answer, &problem, work->id);
         return answer;
     }
     answer->status = 200;
-    answer->media_type = sample_media_type(sample->format);
+    answer->media_type = body_media_type(work->format);
     headers(answer, request);
     return answer;
 }

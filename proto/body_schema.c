@@ -1,9 +1,9 @@
-/* The body of POST /sample as JSON Schema, printed from the tables that the parser reads. */
-#include "proto/sample_fields.h"
+/* Bodies as JSON Schema, printed from the tables that the parser reads. */
+#include "proto/body_fields.h"
 
 #include <string.h>
 
-static struct cJSON *field_schema(const struct sample_field *field)
+static struct cJSON *field_schema(const struct body_field *field)
 {
     cJSON *schema = cJSON_Parse(field->schema);
     const cJSON *type = cJSON_GetObjectItemCaseSensitive(schema, "type");
@@ -56,19 +56,29 @@ static struct cJSON *option_schema(enum sampler_option code)
     return schema;
 }
 
-struct cJSON *sample_body_schema(void)
+const char *body_name(const struct body *body)
+{
+    return body->name;
+}
+
+struct cJSON *body_answer_schema(const struct body *body)
+{
+    return cJSON_Parse(body->answer_schema);
+}
+
+struct cJSON *body_schema(const struct body *body)
 {
     cJSON *schema = cJSON_CreateObject(), *properties;
 
     cJSON_AddStringToObject(schema, "type", "object");
     cJSON_AddBoolToObject(schema, "additionalProperties", 0);
     properties = cJSON_AddObjectToObject(schema, "properties");
-    for (size_t i = 0; i < SAMPLE_FIELD_COUNT; i++)
-        cJSON_AddItemToObject(properties, SAMPLE_FIELDS[i].name, field_schema(&SAMPLE_FIELDS[i]));
+    for (size_t i = 0; body->fields[i] != NULL; i++)
+        cJSON_AddItemToObject(properties, body->fields[i]->name, field_schema(body->fields[i]));
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const enum sampler_option option = (enum sampler_option)i;
 
-        if (option_is_used(option))
+        if (body->has_option != NULL && body->has_option(option))
             cJSON_AddItemToObject(properties, option_describe(option)->name, option_schema(option));
     }
     return schema;

@@ -1,13 +1,13 @@
 /* The recipe: everything that another run needs to make the same sample. */
-#include "proto/sample_inside.h"
+#include "proto/work_inside.h"
 
 #include "proto/json_write.h"
 
 #include <math.h>
 
-void sample_model_json(const struct sample *sample, struct buffer *out)
+void work_model_json(const struct work *work, struct buffer *out)
 {
-    const struct model *model = sample->request.model;
+    const struct model *model = work->request.model;
 
     json_key(out, "model");
     json_open(out, '{');
@@ -18,7 +18,7 @@ void sample_model_json(const struct sample *sample, struct buffer *out)
     json_close(out, '}');
 }
 
-void sample_class_json(const struct model *model, int32_t label, struct buffer *out)
+void work_class_json(const struct model *model, int32_t label, struct buffer *out)
 {
     if (label < 0)
         json_null(out);
@@ -45,12 +45,11 @@ static void classes_json(const struct request *request, struct buffer *out)
     }
     json_open(out, '[');
     for (size_t i = 0; i < request->n; i++)
-        sample_class_json(request->model, request->labels[i], out);
+        work_class_json(request->model, request->labels[i], out);
     json_close(out, ']');
 }
 
-void sample_option_json(enum sampler_option option, double value, const int *list,
-                        struct buffer *out)
+void work_option_json(enum sampler_option option, double value, const int *list, struct buffer *out)
 {
     const struct option_description *description = option_describe(option);
 
@@ -79,7 +78,7 @@ static void options_json(const struct plan *plan, struct buffer *out)
         if (!plan->options.given[option])
             continue;
         json_key(out, option_describe(option)->name);
-        sample_option_json(option, plan->options.value[option], plan->options.list[option], out);
+        work_option_json(option, plan->options.value[option], plan->options.list[option], out);
     }
 }
 
@@ -90,64 +89,84 @@ static void digest_json(const char *key, const char *digest, struct buffer *out)
 }
 
 /* Pictures by the digest of their pixels, H,W,C; starts by that of their float32, as they came. */
-static void given_json(const struct sample_given *given, struct buffer *out)
+static void given_json(const struct work_given *given, struct buffer *out)
 {
-    if (given->picture != NULL) {
+    if (given->picture != NULL)
         digest_json("init_image", given->init_image_digest, out);
+    if (given->picture != NULL && given->start != given->picture) {
         json_key(out, "strength");
         json_number(out, given->strength);
     }
     if (given->known != NULL)
         digest_json("mask", given->mask_digest, out);
-    if (given->x_T != NULL)
-        digest_json("x_T", given->x_T_digest, out);
+    if (given->start_name != NULL)
+        digest_json(given->start_name, given->start_digest, out);
+    if (given->noise_name != NULL)
+        digest_json(given->noise_name, given->noise_digest, out);
 }
 
-void sample_params_json(const struct sample *sample, struct buffer *out)
+void work_sampler_json(const struct work *work, struct buffer *out)
 {
-    const struct request *request = &sample->request;
+    const struct plan *plan = work->request.plan;
 
-    json_key(out, "params");
-    json_open(out, '{');
-    json_key(out, "n");
-    json_integer(out, (int64_t)request->n);
+    json_key(out, "sampler");
+    json_string(out, plan->sampler->name);
+    if (plan->steps > 0) {
+        json_key(out, "steps");
+        json_integer(out, (int64_t)plan->steps);
+    }
+    options_json(plan, out);
+}
+
+void work_guidance_json(const struct work *work, struct buffer *out)
+{
+    json_key(out, "guidance");
+    json_number(out, some_class(&work->request) ? work->guidance : 1.0);
+}
+
+void work_seeds_json(const struct work *work, struct buffer *out)
+{
+    const struct request *request = &work->request;
+
     json_key(out, "seeds");
     json_open(out, '[');
     for (size_t i = 0; i < request->n; i++)
         json_integer(out, request->seeds[i]);
     json_close(out, ']');
-    json_key(out, "sampler");
-    json_string(out, request->plan->sampler->name);
-    if (request->plan->steps > 0) {
-        json_key(out, "steps");
-        json_integer(out, (int64_t)request->plan->steps);
-    }
-    options_json(request->plan, out);
-    json_key(out, "guidance");
-    json_number(out, some_class(request) ? sample->guidance : 1.0);
+}
+
+void work_params_json(const struct work *work, struct buffer *out)
+{
+    const struct request *request = &work->request;
+
+    json_key(out, "params");
+    json_open(out, '{');
+    json_key(out, "n");
+    json_integer(out, (int64_t)request->n);
+    work->kind->params(work, out);
     classes_json(request, out);
-    if (sample->given != NULL)
-        given_json(sample->given, out);
+    if (work->given != NULL)
+        given_json(work->given, out);
     if (request->trajectory.every > 0) {
         json_key(out, "trajectory");
         json_integer(out, (int64_t)request->trajectory.every);
     }
-    if (sample->tag != NULL) {
+    if (work->tag != NULL) {
         json_key(out, "tag");
-        json_string(out, sample->tag);
+        json_string(out, work->tag);
     }
     json_close(out, '}');
 }
 
-void sample_recipe_json(const struct sample *sample, struct buffer *out)
+void work_recipe_json(const struct work *work, struct buffer *out)
 {
     json_open(out, '{');
-    sample_model_json(sample, out);
-    sample_params_json(sample, out);
+    work_model_json(work, out);
+    work_params_json(work, out);
     json_key(out, "numerics");
     json_open(out, '{');
     json_key(out, "contract");
-    json_string(out, sample->contract);
+    json_string(out, work->contract);
     json_close(out, '}');
     json_close(out, '}');
     buffer_append(out, "", 1);
@@ -167,13 +186,13 @@ static void prompt_text(const struct request *request, struct buffer *out)
         buffer_printf(out, "class %d", (int)label);
 }
 
-void sample_recipe_text(const struct sample *sample, struct buffer *out)
+void work_recipe_text(const struct work *work, struct buffer *out)
 {
-    const struct request *request = &sample->request;
+    const struct request *request = &work->request;
     const struct model_shape *shape = &request->model->shape;
     char guidance[32];
 
-    number_text(request->labels[0] < 0 ? 1.0 : sample->guidance, guidance);
+    number_text(request->labels[0] < 0 ? 1.0 : work->guidance, guidance);
     prompt_text(request, out);
     buffer_printf(out, "\nSteps: %zu, Sampler: %s, CFG scale: %s, Seed: %u", request->plan->steps,
                   request->plan->sampler->name, guidance, (unsigned)request->seeds[0]);

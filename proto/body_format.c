@@ -1,5 +1,5 @@
 /* The fields `format` and `encoding`, and the Accept header: what an answer is made of. */
-#include "proto/sample_fields.h"
+#include "proto/body_fields.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -18,34 +18,25 @@ static const struct {
 static const char *const ENCODINGS[] = {
     [ENCODING_PNG] = "png", [ENCODING_F32] = "f32", [ENCODING_ARRAY] = "array"};
 
-const char *sample_media_type(enum sample_format format)
+const char *body_media_type(enum body_format format)
 {
     return FORMATS[format].media_types[0];
 }
 
-static bool has_picture(const struct model *model)
+bool body_has_picture(const struct model *model)
 {
     const size_t channels = model->shape.channels;
 
     return channels == 1 || (model->shape.is_points ? channels == 2 : channels == 3);
 }
 
-static bool works(const struct model *model, enum sample_format format)
-{
-    return (format != FORMAT_PNG && format != FORMAT_APNG) || model == NULL || has_picture(model);
-}
-
-static enum sample_format default_format(const struct model *model)
-{
-    return model->shape.is_points || !has_picture(model) ? FORMAT_JSON : FORMAT_PNG;
-}
-
-void sample_formats(const struct model *model, const char *names[FORMAT_NAMES])
+void body_formats(const struct body *body, const struct model *model,
+                  const char *names[FORMAT_NAMES])
 {
     size_t count = 0;
 
-    for (enum sample_format format = FORMAT_PNG; format < FORMAT_NONE; format++)
-        if (works(model, format))
+    for (enum body_format format = FORMAT_PNG; format < FORMAT_NONE; format++)
+        if (body->makes(model, format))
             names[count++] = FORMATS[format].name;
     names[count] = NULL;
 }
@@ -111,7 +102,7 @@ static double quality_of(const char *accept, const char *media_type)
     return quality;
 }
 
-static double format_quality(const char *accept, enum sample_format format)
+static double format_quality(const char *accept, enum body_format format)
 {
     double best = 0.0;
 
@@ -125,15 +116,16 @@ static double format_quality(const char *accept, enum sample_format format)
 }
 
 /* The one of the highest quality; among equals the model's usual one, then the table's order. */
-static enum sample_format format_by_accept(const char *accept, const struct model *model)
+static enum body_format format_by_accept(const struct body *body, const char *accept,
+                                         const struct model *model)
 {
-    enum sample_format best = default_format(model);
+    enum body_format best = body->usual(model);
     double best_quality = format_quality(accept, best);
 
-    for (enum sample_format format = FORMAT_PNG; format < FORMAT_NONE; format++) {
+    for (enum body_format format = FORMAT_PNG; format < FORMAT_NONE; format++) {
         double quality = format_quality(accept, format);
 
-        if (works(model, format) && quality > best_quality) {
+        if (body->makes(model, format) && quality > best_quality) {
             best = format;
             best_quality = quality;
         }
@@ -141,16 +133,16 @@ static enum sample_format format_by_accept(const char *accept, const struct mode
     return best_quality > 0.0 ? best : FORMAT_NONE;
 }
 
-static enum sample_format format_named(const char *name)
+static enum body_format format_named(const char *name)
 {
-    enum sample_format format = FORMAT_PNG;
+    enum body_format format = FORMAT_PNG;
 
     while (strcmp(FORMATS[format].name, name) != 0)
         format++;
     return format;
 }
 
-void sample_format_read(struct sample_reading *reading, const struct sample_field *field,
+static void read_format(struct body_reading *reading, const struct body_field *field,
                         const struct cJSON *value)
 {
     const struct model *model = reading->fields.model;
@@ -161,45 +153,45 @@ void sample_format_read(struct sample_reading *reading, const struct sample_fiel
     (void)field;
     reading->fields.format = FORMAT_NONE;
     if (value != NULL) {
-        sample_formats(model, names);
-        if (sample_choice(reading->problem, "/format", value, names, &index))
+        body_formats(reading->body, model, names);
+        if (body_choice(reading->problem, "/format", value, names, &index))
             reading->fields.format = format_named(names[index]);
     } else if (model != NULL) {
         accept = accept == NULL || accept[strspn(accept, " \t,")] == '\0' ? "*/*" : accept;
-        reading->fields.format = format_by_accept(accept, model);
+        reading->fields.format = format_by_accept(reading->body, accept, model);
     }
 }
 
 /* Which encodings the answer may have, as a set of bits, and the usual one. */
-static unsigned encodings_of(const struct sample_fields *fields, enum sample_encoding *usual)
+static unsigned encodings_of(const struct body_reading *reading, enum body_encoding *usual)
 {
-    const struct model *model = fields->model;
-    const bool points = model->shape.is_points;
+    const struct body_values *fields = &reading->fields;
+    const bool points = fields->model->shape.is_points, pixels = reading->body->makes_pixels;
 
     *usual = ENCODING_PIXELS;
     if (fields->format == FORMAT_PNG || fields->format == FORMAT_APNG)
         return 0;
     if (fields->format == FORMAT_NPY) {
-        *usual = points || fields->trajectory > 0 ? ENCODING_F32 : ENCODING_PIXELS;
+        *usual = points || !pixels || fields->trajectory > 0 ? ENCODING_F32 : ENCODING_PIXELS;
         return 1u << ENCODING_F32;
     }
-    *usual = points || !has_picture(model) ? ENCODING_ARRAY : ENCODING_PNG;
+    *usual = points || !pixels || !body_has_picture(fields->model) ? ENCODING_ARRAY : ENCODING_PNG;
     return 1u << ENCODING_F32 | 1u << ENCODING_ARRAY |
            (*usual == ENCODING_PNG ? 1u << ENCODING_PNG : 0u);
 }
 
-void sample_encoding_read(struct sample_reading *reading, const struct sample_field *field,
+static void read_encoding(struct body_reading *reading, const struct body_field *field,
                           const struct cJSON *value)
 {
-    struct sample_fields *fields = &reading->fields;
+    struct body_values *fields = &reading->fields;
     const char *names[ENCODING_PIXELS + 1];
-    enum sample_encoding encodings[ENCODING_PIXELS];
+    enum body_encoding encodings[ENCODING_PIXELS];
     unsigned set = ~0u;
     size_t count = 0, index;
 
     (void)field;
     if (fields->model != NULL && fields->format != FORMAT_NONE)
-        set = encodings_of(fields, &fields->encoding);
+        set = encodings_of(reading, &fields->encoding);
     if (value == NULL)
         return;
     if (set == 0) {
@@ -207,12 +199,24 @@ void sample_encoding_read(struct sample_reading *reading, const struct sample_fi
                       "goes with format json or npy; this answer is a picture");
         return;
     }
-    for (enum sample_encoding i = ENCODING_PNG; i < ENCODING_PIXELS; i++)
+    for (enum body_encoding i = ENCODING_PNG; i < ENCODING_PIXELS; i++)
         if ((set >> i & 1u) != 0) {
             encodings[count] = i;
             names[count++] = ENCODINGS[i];
         }
     names[count] = NULL;
-    if (sample_choice(reading->problem, "/encoding", value, names, &index))
+    if (body_choice(reading->problem, "/encoding", value, names, &index))
         fields->encoding = encodings[index];
 }
+
+const struct body_field FIELD_FORMAT = {
+    .name = "format",
+    .help = "of the answer; else the Accept header chooses; apng shows the reverse process",
+    .schema = "{\"enum\":[\"png\",\"json\",\"npy\",\"apng\"]}",
+    .read = read_format};
+
+const struct body_field FIELD_ENCODING = {
+    .name = "encoding",
+    .help = "of the values: png, f32 or array inside json, f32 inside npy",
+    .schema = "{\"enum\":[\"png\",\"f32\",\"array\"]}",
+    .read = read_encoding};

@@ -1,5 +1,5 @@
 /* The value of one option of a sampler, by its type. */
-#include "proto/sample_fields.h"
+#include "proto/body_fields.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #define CHOICES_MAX  16
 
 struct target {
-    struct sample_reading *reading;
+    struct body_reading *reading;
     enum sampler_option code;
     const struct option_description *option;
     const char *pointer;
@@ -24,14 +24,14 @@ static bool read_number(const struct target *target, const struct cJSON *value)
         *target->value = (double)NAN;
         return true;
     }
-    return sample_number(target->reading->problem, target->pointer, value, option->minimum,
-                         option->maximum, target->value);
+    return body_number(target->reading->problem, target->pointer, value, option->minimum,
+                       option->maximum, target->value);
 }
 
 static bool read_integer(const struct target *target, const struct cJSON *value)
 {
-    return sample_integer(target->reading->problem, target->pointer, value, target->option->minimum,
-                          target->option->maximum, target->value);
+    return body_integer(target->reading->problem, target->pointer, value, target->option->minimum,
+                        target->option->maximum, target->value);
 }
 
 /* Among the choices that the sampler has. */
@@ -48,7 +48,7 @@ static bool read_choice(const struct target *target, const struct cJSON *value)
             indices[count++] = i;
         }
     names[count] = NULL;
-    if (!sample_choice(target->reading->problem, target->pointer, value, names, &choice))
+    if (!body_choice(target->reading->problem, target->pointer, value, names, &choice))
         return false;
     *target->value = (double)indices[choice];
     return true;
@@ -61,7 +61,7 @@ static bool read_bool(const struct target *target, const struct cJSON *value)
     *target->value = cJSON_IsTrue(value) ? 1.0 : 0.0;
     if (!cJSON_IsBool(value))
         problem_fault(target->reading->problem, target->pointer, "must be true or false, got %s",
-                      sample_got(value, got));
+                      body_got(value, got));
     return cJSON_IsBool(value);
 }
 
@@ -76,8 +76,8 @@ static bool read_entries(const struct target *target, const struct cJSON *value,
     cJSON_ArrayForEach(entry, value)
     {
         (void)snprintf(pointer, sizeof pointer, "%s/%zu", target->pointer, count);
-        if (!sample_integer(target->reading->problem, pointer, entry, option->minimum,
-                            option->maximum, &number))
+        if (!body_integer(target->reading->problem, pointer, entry, option->minimum,
+                          option->maximum, &number))
             return false;
         list[count++] = (int)number;
     }
@@ -88,12 +88,12 @@ static bool read_entries(const struct target *target, const struct cJSON *value,
 
 static bool read_list(const struct target *target, const struct cJSON *value)
 {
-    struct sample_fields *fields = &target->reading->fields;
+    struct body_values *fields = &target->reading->fields;
     char got[GOT_SIZE];
 
     if (!cJSON_IsArray(value)) {
         problem_fault(target->reading->problem, target->pointer, "must be an array, got %s",
-                      sample_got(value, got));
+                      body_got(value, got));
         return false;
     }
     if (cJSON_GetArraySize(value) > OPTION_LIST_MAX) {
@@ -105,8 +105,8 @@ static bool read_list(const struct target *target, const struct cJSON *value)
     return read_entries(target, value, fields->lists[fields->list_count++]);
 }
 
-void sample_option_read(struct sample_reading *reading, enum sampler_option option,
-                        const char *pointer, const struct cJSON *value)
+void body_option_read(struct body_reading *reading, enum sampler_option option, const char *pointer,
+                      const struct cJSON *value)
 {
     static bool (*const READ[])(const struct target *target, const struct cJSON *value) = {
         [OPTION_NUMBER] = read_number, [OPTION_INTEGER] = read_integer, [OPTION_BOOL] = read_bool,

@@ -1,4 +1,4 @@
-#include "proto/sample_fields.h"
+#include "proto/body_fields.h"
 
 #include "proto/json_write.h"
 #include "proto/text.h"
@@ -26,7 +26,7 @@ static bool is_pin(const char *text)
     return text[digits] == '\0' && digits >= PIN_DIGITS_MIN && digits < DIGEST_TEXT_SIZE;
 }
 
-static const struct model *find_model(struct sample_reading *reading, const char *text)
+static const struct model *find_model(struct body_reading *reading, const char *text)
 {
     const char *pin = strchr(text, '@');
     const size_t length = pin == NULL ? strlen(text) : (size_t)(pin - text);
@@ -55,7 +55,7 @@ static const struct model *find_model(struct sample_reading *reading, const char
     return model;
 }
 
-static void read_model(struct sample_reading *reading, const struct sample_field *field,
+static void read_model(struct body_reading *reading, const struct body_field *field,
                        const struct cJSON *value)
 {
     char got[GOT_SIZE];
@@ -68,15 +68,14 @@ static void read_model(struct sample_reading *reading, const struct sample_field
     } else if (cJSON_IsString(value)) {
         reading->fields.model = find_model(reading, value->valuestring);
     } else {
-        problem_fault(reading->problem, "/model", "must be a string, got %s",
-                      sample_got(value, got));
+        problem_fault(reading->problem, "/model", "must be a string, got %s", body_got(value, got));
     }
 }
 
-static void read_n(struct sample_reading *reading, const struct sample_field *field,
+static void read_n(struct body_reading *reading, const struct body_field *field,
                    const struct cJSON *value)
 {
-    const struct sample_limits *limits = &reading->context->limits;
+    const struct work_limits *limits = &reading->context->limits;
     const struct model *model = reading->fields.model;
     size_t limit = limits->image_n > limits->point_n ? limits->image_n : limits->point_n;
     double n = 1.0;
@@ -84,11 +83,11 @@ static void read_n(struct sample_reading *reading, const struct sample_field *fi
     if (model != NULL)
         limit = model->shape.is_points ? limits->point_n : limits->image_n;
     if (value == NULL ||
-        sample_integer(reading->problem, "/n", value, field->minimum, (double)limit, &n))
+        body_integer(reading->problem, "/n", value, field->minimum, (double)limit, &n))
         reading->fields.n = (size_t)n;
 }
 
-static void read_seed(struct sample_reading *reading, const struct sample_field *field,
+static void read_seed(struct body_reading *reading, const struct body_field *field,
                       const struct cJSON *value)
 {
     double seed = 0.0;
@@ -96,11 +95,11 @@ static void read_seed(struct sample_reading *reading, const struct sample_field 
     if (value == NULL)
         return;
     reading->fields.has_seed = true;
-    if (sample_integer(reading->problem, "/seed", value, field->minimum, field->maximum, &seed))
+    if (body_integer(reading->problem, "/seed", value, field->minimum, field->maximum, &seed))
         reading->fields.seed = (uint32_t)seed;
 }
 
-static void read_seeds(struct sample_reading *reading, const struct sample_field *field,
+static void read_seeds(struct body_reading *reading, const struct body_field *field,
                        const struct cJSON *value)
 {
     const int count = cJSON_GetArraySize(value);
@@ -115,7 +114,7 @@ static void read_seeds(struct sample_reading *reading, const struct sample_field
         problem_fault(reading->problem, "/seeds", "excludes 'seed': give one of the two");
     if (!cJSON_IsArray(value)) {
         problem_fault(reading->problem, "/seeds", "must be an array, got %s",
-                      sample_got(value, text));
+                      body_got(value, text));
         return;
     }
     if (reading->fields.n != 0 && (size_t)count != reading->fields.n)
@@ -124,19 +123,19 @@ static void read_seeds(struct sample_reading *reading, const struct sample_field
     cJSON_ArrayForEach(entry, value)
     {
         (void)snprintf(text, sizeof text, "/seeds/%d", index++);
-        (void)sample_integer(reading->problem, text, entry, field->minimum, field->maximum, &seed);
+        (void)body_integer(reading->problem, text, entry, field->minimum, field->maximum, &seed);
     }
     reading->fields.seeds = value;
 }
 
-static void read_guidance(struct sample_reading *reading, const struct sample_field *field,
+static void read_guidance(struct body_reading *reading, const struct body_field *field,
                           const struct cJSON *value)
 {
-    struct sample_fields *fields = &reading->fields;
+    struct body_values *fields = &reading->fields;
     const bool guided = fields->model != NULL && fields->model->class_input.has_null;
 
-    if (value == NULL || !sample_number(reading->problem, "/guidance", value, field->minimum,
-                                        field->maximum, &fields->guidance))
+    if (value == NULL || !body_number(reading->problem, "/guidance", value, field->minimum,
+                                      field->maximum, &fields->guidance))
         return;
     fields->has_guidance = true;
     if (fields->guidance == 1.0 || fields->model == NULL)
@@ -150,7 +149,7 @@ static void read_guidance(struct sample_reading *reading, const struct sample_fi
                       "must be 1 where class is null: there is nothing to guide towards");
 }
 
-static void read_sampler(struct sample_reading *reading, const struct sample_field *field,
+static void read_sampler(struct body_reading *reading, const struct body_field *field,
                          const struct cJSON *value)
 {
     const struct model *model = reading->fields.model;
@@ -173,11 +172,11 @@ static void read_sampler(struct sample_reading *reading, const struct sample_fie
         problem_fault(reading->problem, "/sampler", "%s", refusal.text);
         return;
     }
-    if (sample_choice(reading->problem, "/sampler", value, names, &index))
+    if (body_choice(reading->problem, "/sampler", value, names, &index))
         reading->fields.sampler = sampler_find(names[index]);
 }
 
-static void read_steps(struct sample_reading *reading, const struct sample_field *field,
+static void read_steps(struct body_reading *reading, const struct body_field *field,
                        const struct cJSON *value)
 {
     const struct model *model = reading->fields.model;
@@ -186,14 +185,14 @@ static void read_steps(struct sample_reading *reading, const struct sample_field
     reading->fields.has_steps = value != NULL;
     if (value == NULL)
         reading->fields.steps = model != NULL ? model_default_steps(model) : 0;
-    else if (sample_integer(reading->problem, "/steps", value, field->minimum,
-                            (double)(model != NULL ? process_steps_limit(&model->process)
-                                                   : SCHEDULE_TIMESTEPS_MAX),
-                            &steps))
+    else if (body_integer(reading->problem, "/steps", value, field->minimum,
+                          (double)(model != NULL ? process_steps_limit(&model->process)
+                                                 : SCHEDULE_TIMESTEPS_MAX),
+                          &steps))
         reading->fields.steps = (size_t)steps;
 }
 
-static void read_tag(struct sample_reading *reading, const struct sample_field *field,
+static void read_tag(struct body_reading *reading, const struct body_field *field,
                      const struct cJSON *value)
 {
     const char *cursor;
@@ -204,7 +203,7 @@ static void read_tag(struct sample_reading *reading, const struct sample_field *
     if (value == NULL)
         return;
     if (!cJSON_IsString(value)) {
-        problem_fault(reading->problem, "/tag", "must be a string, got %s", sample_got(value, got));
+        problem_fault(reading->problem, "/tag", "must be a string, got %s", body_got(value, got));
         return;
     }
     cursor = value->valuestring;
@@ -221,7 +220,7 @@ static void read_tag(struct sample_reading *reading, const struct sample_field *
         reading->fields.tag = value->valuestring;
 }
 
-static void read_option(struct sample_reading *reading, enum sampler_option option,
+static void read_option(struct body_reading *reading, enum sampler_option option,
                         const struct cJSON *value)
 {
     const struct option_description *description = option_describe(option);
@@ -233,119 +232,95 @@ static void read_option(struct sample_reading *reading, enum sampler_option opti
         problem_fault(reading->problem, pointer, "'%s' is not an option of sampler '%s'",
                       description->name, sampler->name);
     else
-        sample_option_read(reading, option, pointer, value);
+        body_option_read(reading, option, pointer, value);
 }
 
-const struct sample_field SAMPLE_FIELDS[] = {
-    {.name = "model",
-     .help = "a model's name; name@sha256: and at least 12 hex digits pin its weights",
-     .schema = "{\"type\":\"string\"}",
-     .read = read_model},
-    {.name = "n",
-     .help = "how many samples; the model's limit is in /models",
-     .schema = "{\"type\":\"integer\",\"default\":1}",
-     .minimum = 1,
-     .read = read_n},
-    {.name = "seed",
-     .help = "sample i uses (seed + i) mod 2^32; random when neither seed nor seeds is given",
-     .schema = "{\"type\":\"integer\"}",
-     .maximum = SEED_MAX,
-     .read = read_seed},
-    {.name = "seeds",
-     .help = "n seeds, one a sample; excludes seed",
-     .schema = "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0,"
-               "\"maximum\":4294967295}}",
-     .maximum = SEED_MAX,
-     .read = read_seeds},
-    {.name = "class",
-     .help = "a class by index or name, or one for each of the n samples; null: no class",
-     .schema = "{\"oneOf\":[{\"type\":[\"integer\",\"string\",\"null\"]},{\"type\":\"array\","
-               "\"items\":{\"type\":[\"integer\",\"string\",\"null\"]}}],\"default\":null}",
-     .read = sample_class_read},
-    {.name = "guidance",
-     .help = "classifier-free guidance: 1 is the conditional run, more goes further from the null "
-             "class; the model's default where a class is given",
-     .schema = "{\"type\":\"number\"}",
-     .maximum = GUIDANCE_MAX,
-     .read = read_guidance},
-    {.name = "sampler",
-     .help = "one that /models lists for the model",
-     .schema = "{\"type\":\"string\"}",
-     .read = read_sampler},
-    {.name = "steps",
-     .help = "how many steps, at most the model's timesteps",
-     .schema = "{\"type\":\"integer\"}",
-     .minimum = 1,
-     .read = read_steps},
-    {.name = "init_image",
-     .help = "a PNG of the model's exact size, in base64: the samples begin with it",
-     .schema = "{\"type\":\"string\",\"contentEncoding\":\"base64\",\"contentMediaType\":"
-               "\"image/png\"}",
-     .read = sample_init_image_read},
-    {.name = "mask",
-     .help =
-         "a grey PNG of the model's size, in base64: from 128 on a pixel is repainted, below it "
-         "is init_image's",
-     .schema = "{\"type\":\"string\",\"contentEncoding\":\"base64\",\"contentMediaType\":"
-               "\"image/png\"}",
-     .read = sample_mask_read},
-    {.name = "strength",
-     .help = "the share of the steps that are run from init_image on; with a mask 1, else .8",
-     .schema = "{\"type\":\"number\",\"exclusiveMinimum\":0}",
-     .maximum = 1,
-     .read = sample_strength_read},
-    {.name = "x_T",
-     .help = "n starts in the order of the answers and the sampler's own coordinates, in place of "
-             "the first draws; excludes seed where the sampler draws nothing else",
-     .schema = "{\"type\":\"array\",\"items\":{\"type\":\"array\"}}",
-     .read = sample_x_T_read},
-    {.name = "trajectory",
-     .help = "also return x_t and the x_0 predicted from it before every k-th step, and last the "
-             "sample as both",
-     .schema = "{\"type\":\"integer\"}",
-     .minimum = 1,
-     .maximum = SCHEDULE_TIMESTEPS_MAX,
-     .read = sample_trajectory_read},
-    {.name = "format",
-     .help = "of the answer; else the Accept header chooses; apng shows the reverse process",
-     .schema = "{\"enum\":[\"png\",\"json\",\"npy\",\"apng\"]}",
-     .read = sample_format_read},
-    {.name = "encoding",
-     .help = "of the values: png, f32 or array inside json, f32 inside npy",
-     .schema = "{\"enum\":[\"png\",\"f32\",\"array\"]}",
-     .read = sample_encoding_read},
-    {.name = "tag",
-     .help = "printable characters, echoed in the log and in the recipe",
-     .schema = "{\"type\":\"string\",\"maxLength\":128}",
-     .maximum = TAG_MAX,
-     .read = read_tag},
-};
-const size_t SAMPLE_FIELD_COUNT = sizeof SAMPLE_FIELDS / sizeof SAMPLE_FIELDS[0];
+const struct body_field FIELD_MODEL = {
+    .name = "model",
+    .help = "a model's name; name@sha256: and at least 12 hex digits pin its weights",
+    .schema = "{\"type\":\"string\"}",
+    .read = read_model};
 
-static const char *field_name(size_t index)
+const struct body_field FIELD_N = {.name = "n",
+                                   .help = "how many samples; the model's limit is in /models",
+                                   .schema = "{\"type\":\"integer\",\"default\":1}",
+                                   .minimum = 1,
+                                   .read = read_n};
+
+const struct body_field FIELD_SEED = {
+    .name = "seed",
+    .help = "sample i uses (seed + i) mod 2^32; random when neither seed nor seeds is given",
+    .schema = "{\"type\":\"integer\"}",
+    .maximum = SEED_MAX,
+    .read = read_seed};
+
+const struct body_field FIELD_SEEDS = {
+    .name = "seeds",
+    .help = "n seeds, one a sample; excludes seed",
+    .schema = "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0,"
+              "\"maximum\":4294967295}}",
+    .maximum = SEED_MAX,
+    .read = read_seeds};
+
+const struct body_field FIELD_GUIDANCE = {
+    .name = "guidance",
+    .help = "classifier-free guidance: 1 is the conditional run, more goes further from the null "
+            "class; the model's default where a class is given",
+    .schema = "{\"type\":\"number\"}",
+    .maximum = GUIDANCE_MAX,
+    .read = read_guidance};
+
+const struct body_field FIELD_SAMPLER = {.name = "sampler",
+                                         .help = "one that /models lists for the model",
+                                         .schema = "{\"type\":\"string\"}",
+                                         .read = read_sampler};
+
+const struct body_field FIELD_STEPS = {.name = "steps",
+                                       .help = "how many steps, at most the model's timesteps",
+                                       .schema = "{\"type\":\"integer\"}",
+                                       .minimum = 1,
+                                       .read = read_steps};
+
+const struct body_field FIELD_TAG = {
+    .name = "tag",
+    .help = "printable characters, echoed in the log and in the recipe",
+    .schema = "{\"type\":\"string\",\"maxLength\":128}",
+    .maximum = TAG_MAX,
+    .read = read_tag};
+
+static bool has_option(const struct body *body, size_t option)
 {
-    if (index < SAMPLE_FIELD_COUNT)
-        return SAMPLE_FIELDS[index].name;
-    index -= SAMPLE_FIELD_COUNT;
+    return body->has_option != NULL && body->has_option((enum sampler_option)option);
+}
+
+/* Of fields, then of options; NULL past the end. */
+static const char *field_name(const struct body *body, size_t index)
+{
+    size_t count = 0;
+
+    for (; body->fields[count] != NULL; count++)
+        if (count == index)
+            return body->fields[count]->name;
+    index -= count;
     for (size_t i = 0; i < OPTION_COUNT; i++)
-        if (option_is_used((enum sampler_option)i) && index-- == 0)
+        if (has_option(body, i) && index-- == 0)
             return option_describe((enum sampler_option)i)->name;
     return NULL;
 }
 
 /* The name is meant when at most two edits, and fewer than half its letters, lie between. */
-static const char *closest_name(const char *name)
+static const char *closest_name(const struct body *body, const char *name)
 {
     const size_t length = strlen(name);
     size_t least = 3;
     const char *closest = NULL;
 
-    for (size_t i = 0; field_name(i) != NULL; i++) {
-        size_t distance = text_distance(name, field_name(i));
+    for (size_t i = 0; field_name(body, i) != NULL; i++) {
+        size_t distance = text_distance(name, field_name(body, i));
 
         if (distance < least && (distance == 0 || 2 * distance < length + 1)) {
             least = distance;
-            closest = field_name(i);
+            closest = field_name(body, i);
         }
     }
     return closest;
@@ -368,34 +343,35 @@ static void pointer_of(const char *name, char pointer[POINTER_SIZE])
     pointer[used] = '\0';
 }
 
-static void read_unknown(struct sample_reading *reading, const char *name)
+static void read_unknown(struct body_reading *reading, const char *name)
 {
+    const struct body *body = reading->body;
     const char *closest;
     char pointer[POINTER_SIZE];
 
-    for (size_t i = 0; field_name(i) != NULL; i++)
-        if (strcmp(field_name(i), name) == 0)
+    for (size_t i = 0; field_name(body, i) != NULL; i++)
+        if (strcmp(field_name(body, i), name) == 0)
             return;
     pointer_of(name, pointer);
-    closest = closest_name(name);
+    closest = closest_name(body, name);
     if (closest != NULL)
         problem_fault(reading->problem, pointer, "unknown field; did you mean '%s'?", closest);
     else
         problem_fault(reading->problem, pointer, "unknown field");
 }
 
-void sample_fields_read(struct sample_reading *reading, const struct cJSON *body)
+void body_fields_read(struct body_reading *reading, const struct cJSON *json)
 {
+    const struct body_field *const *field = reading->body->fields;
     const struct cJSON *value;
 
-    for (size_t i = 0; i < SAMPLE_FIELD_COUNT; i++)
-        SAMPLE_FIELDS[i].read(reading, &SAMPLE_FIELDS[i],
-                              cJSON_GetObjectItemCaseSensitive(body, SAMPLE_FIELDS[i].name));
+    for (; *field != NULL; field++)
+        (*field)->read(reading, *field, cJSON_GetObjectItemCaseSensitive(json, (*field)->name));
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         value =
-            cJSON_GetObjectItemCaseSensitive(body, option_describe((enum sampler_option)i)->name);
-        if (value != NULL && option_is_used((enum sampler_option)i))
+            cJSON_GetObjectItemCaseSensitive(json, option_describe((enum sampler_option)i)->name);
+        if (value != NULL && has_option(reading->body, i))
             read_option(reading, (enum sampler_option)i, value);
     }
-    cJSON_ArrayForEach(value, body) read_unknown(reading, value->string);
+    cJSON_ArrayForEach(value, json) read_unknown(reading, value->string);
 }

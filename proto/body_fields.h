@@ -1,0 +1,138 @@
+/* body_fields.h - the fields of bodies: one row each, which the parser and openapi.json read; a
+ * body is a list of such rows. The options of samplers may be fields, too; their table is the
+ * samplers'.
+ *
+ * For the files of proto/ only. */
+#ifndef BODY_FIELDS_H
+#define BODY_FIELDS_H
+
+#include "proto/work.h"
+
+#include <cjson/cJSON.h>
+
+/* In the order in which they are offered. NONE: nothing that the client accepts. */
+enum body_format { FORMAT_PNG, FORMAT_JSON, FORMAT_NPY, FORMAT_APNG, FORMAT_NONE };
+
+/* How numbers are written inside a format. PIXELS: bytes, in npy. */
+enum body_encoding { ENCODING_PNG, ENCODING_F32, ENCODING_ARRAY, ENCODING_PIXELS };
+
+/* What a body says, field by field. Pointers are into the JSON, the catalog and the tables. */
+struct body_values {
+    const struct model *model; /* NULL: the field has a fault */
+    size_t n;                  /* 0: the field has a fault */
+    bool has_seed;
+    uint32_t seed;
+    const struct cJSON *seeds;   /* an array, or NULL */
+    const struct cJSON *classes; /* index, name, null or an array; NULL: not given */
+    bool has_null_class;         /* some row has none */
+    bool has_guidance;
+    double guidance;
+    const struct sampler *sampler; /* NULL: the field has a fault */
+    size_t steps;                  /* 0: the field has a fault */
+    bool has_steps;                /* else `steps` is the model's default */
+    struct option_values options;
+    int lists[OPTION_LISTS][OPTION_LIST_MAX]; /* what lists of `options` point to */
+    size_t list_count;
+    const struct cJSON *init_image, *mask; /* strings of base64, or NULL */
+    bool has_strength;
+    double strength;
+    const struct cJSON *start; /* what rows begin with, an array of n; NULL: not given */
+    const char *start_name;    /* of that field: x_T, x_0, x_t */
+    const struct cJSON *noise; /* likewise in place of what is drawn */
+    const char *noise_name;    /* eps, noise */
+    size_t trajectory;         /* every how many steps; 0: none was asked for */
+    enum body_format format;
+    enum body_encoding encoding;
+    const char *tag; /* NULL: not given */
+};
+
+/* A body while it is read. */
+struct body_reading {
+    const struct body *body;
+    const struct work_context *context;
+    const char *accept; /* the header, or NULL */
+    struct problem *problem;
+    struct body_values fields;
+};
+
+struct body_field {
+    const char *name;
+    const char *help;           /* one line for people */
+    const char *schema;         /* JSON Schema of the value */
+    double minimum, maximum;    /* of a number; equal: only the model knows */
+    const char *const *choices; /* NULL-terminated, or NULL */
+    /* Called for every field in the table's order: `value` is NULL when it is not given. */
+    void (*read)(struct body_reading *reading, const struct body_field *field,
+                 const struct cJSON *value);
+};
+
+/* A kind of body. */
+struct body {
+    const char *name;                       /* "Sample", as openapi.json has it */
+    const char *answer_schema;              /* JSON Schema of the answer in JSON */
+    const struct body_field *const *fields; /* NULL-terminated, in the order of reading: model, what
+                                               says n, what depends on it */
+    bool (*has_option)(enum sampler_option option); /* of samplers, as a field; NULL: none */
+    /* What answers can be made in; `model` NULL: some model's. */
+    bool (*makes)(const struct model *model, enum body_format format);
+    enum body_format (*usual)(const struct model *model); /* where nobody chooses */
+    bool makes_pixels; /* numbers leave as pictures, too: png inside json, u1 inside npy */
+    /* From good values to a work with its plan and its arrays. NULL with the problem. */
+    struct work *(*resolve)(const struct body_values *values, const char *id,
+                            const struct work_context *context, struct problem *problem);
+};
+
+/* The rows that more than one body may have, or whose reading takes a file of its own. */
+extern const struct body_field FIELD_MODEL, FIELD_N, FIELD_SEED, FIELD_SEEDS, FIELD_GUIDANCE,
+    FIELD_SAMPLER, FIELD_STEPS, FIELD_TAG;                   /* body_fields.c */
+extern const struct body_field FIELD_CLASS;                  /* body_class.c */
+extern const struct body_field FIELD_FORMAT, FIELD_ENCODING; /* body_format.c */
+extern const struct body_field FIELD_INIT_IMAGE, FIELD_MASK, FIELD_STRENGTH, FIELD_START,
+    FIELD_TRAJECTORY; /* body_given.c; START: x_T */
+
+#define SEED_MAX     4294967295.0
+#define GUIDANCE_MAX 30.0
+#define TAG_MAX      128 /* characters */
+
+#define STRENGTH_DEFAULT 0.8 /* without a mask; with one 1: diffusers' defaults */
+#define MASK_REPAINT     128 /* bytes of a mask from here on are to be repainted */
+
+/* Reads all fields; every fault goes to reading->problem. */
+void body_fields_read(struct body_reading *reading, const struct cJSON *json);
+
+/* body_class.c: one value as a label (-1: none); false when it is no class of this model. */
+bool body_class_label(const struct model *model, const struct cJSON *value, int32_t *label);
+
+/* body_format.c: the names of formats that this model can be answered in, in enum body_format's
+ * order and NULL-terminated; model NULL: all of that body. */
+#define FORMAT_NAMES 5
+void body_formats(const struct body *body, const struct model *model,
+                  const char *names[FORMAT_NAMES]);
+const char *body_media_type(enum body_format format);
+bool body_has_picture(const struct model *model); /* its samples can be drawn */
+
+/* body_given.c: arrays of n entries, by the name of their field, into `start` or `noise`. */
+void body_read_start(struct body_reading *reading, const struct body_field *field,
+                     const struct cJSON *value);
+void body_read_noise(struct body_reading *reading, const struct body_field *field,
+                     const struct cJSON *value);
+
+/* body_option.c: one option's value into reading->fields.options, or a fault at `pointer`. */
+void body_option_read(struct body_reading *reading, enum sampler_option option, const char *pointer,
+                      const struct cJSON *value);
+
+/* body_value.c: what a value is, for a fault ("\"4\"", "1.5", "an array"). */
+#define GOT_SIZE 96
+const char *body_got(const struct cJSON *value, char text[GOT_SIZE]);
+
+/* A whole number minimum..maximum, or a fault at `pointer`. */
+bool body_integer(struct problem *problem, const char *pointer, const struct cJSON *value,
+                  double minimum, double maximum, double *result);
+bool body_number(struct problem *problem, const char *pointer, const struct cJSON *value,
+                 double minimum, double maximum, double *result);
+
+/* The index of one of `choices`, or a fault that lists them. */
+bool body_choice(struct problem *problem, const char *pointer, const struct cJSON *value,
+                 const char *const *choices, size_t *result);
+
+#endif
