@@ -79,7 +79,7 @@ $(BUILD)/forward: $(call OBJ,tests/bench/peers/forward.c tests/bench/probe.c) $(
 $(BUILD)/golden $(BUILD)/bench $(BUILD)/forward:
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LINK) $(LDLIBS)
-$(BUILD)/core/nn/%.o $(BUILD)/core/diffusion/%.o: OPTIMISE := -O3
+$(BUILD)/core/nn/%.o $(BUILD)/core/diffusion/%.o $(BUILD)/core/train/%.o: OPTIMISE := -O3
 define also
 $$(BUILD)/%.$1.o: %.c
 	$$(call say,CC,'$$< ($1)')

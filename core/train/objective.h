@@ -17,7 +17,7 @@
     X(EPSILON, "eps", "squared error of the noise, a dimension")                                   \
     X(X_0, "x0", "squared error of the data, a dimension")                                         \
     X(V, "v", "squared error of v, a dimension")                                                   \
-    X(BOUND, "bound", "the variational bound, nats a point")                                       \
+    X(BOUND, "bound", "the variational bound without L_T, nats a point")                           \
     X(DENOISING, "denoising", "squared error of sigma times the score, a dimension")               \
     X(IMPLICIT, "implicit", "sigma^2 (div S + |S|^2 / 2) a point, div exact")                      \
     X(SLICED, "sliced", "sigma^2 (v.(dS/dx)v + |S|^2 / 2) a point, v random signs")                \
@@ -40,9 +40,12 @@ const char *objective_loss(enum objective objective); /* in words */
  * comes to .0023 nats of the entropy), for `flow` straight paths from N(0, I). The samplers that a
  * folder with it serves by default give the data back. */
 struct process_config objective_process(enum objective objective, size_t timesteps);
+/* The same on another kind of process, at its usual numbers; the network is told its time. */
+struct process_config objective_process_on(enum objective objective, enum process_type type,
+                                           size_t timesteps);
 
-/* INVALID, by key, where it cannot be learned there: another head, the bound without a table, any
- * but `flow` on a flow from another base than N(0, I). */
+/* INVALID, by key, where it cannot be learned there: another head, the bound without a table or
+ * with a learned variance, cm. */
 MUST_CHECK bool objective_check(enum objective objective, const struct process_config *config,
                                 struct error *error);
 

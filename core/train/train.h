@@ -83,7 +83,7 @@ enum train_part { TRAIN_WEIGHTS, TRAIN_AVERAGE, TRAIN_FIRST_MOMENT, TRAIN_SECOND
 enum { TRAIN_PARTS = 4 };
 
 struct train_tensor {
-    char name[32]; /* as in a PointMLP folder: "layers.0.weight", "class_embedding.weight" */
+    char name[48]; /* as in a PointMLP folder: "layers.0.weight", "class_embedding.weight" */
     size_t rank, size[2];
     float *values; /* row-major, the training's own: to read, or to fill before train_resume */
 };

@@ -1,0 +1,130 @@
+#include "core/train/objective.h"
+
+#include "core/base/math.h"
+
+#include <math.h>
+#include <string.h>
+
+#define TWO_PI 6.28318530717958647692
+
+struct description {
+    const char *name, *loss;
+    enum head head;
+    enum { NO_DIRECTIONS, ONE_DIRECTION, ALL_DIRECTIONS } directions;
+};
+
+#define SQUARE(head_code)          HEAD_##head_code, NO_DIRECTIONS
+#define HEAD_OF_EPSILON            SQUARE(EPSILON)
+#define HEAD_OF_X_0                SQUARE(SAMPLE)
+#define HEAD_OF_V                  SQUARE(V)
+#define HEAD_OF_BOUND              SQUARE(EPSILON)
+#define HEAD_OF_DENOISING          SQUARE(SCORE)
+#define HEAD_OF_IMPLICIT           HEAD_SCORE, ALL_DIRECTIONS
+#define HEAD_OF_SLICED             HEAD_SCORE, ONE_DIRECTION
+#define HEAD_OF_FLOW               SQUARE(VELOCITY)
+#define DESCRIBE(code, name, loss) [OBJECTIVE_##code] = {name, loss, HEAD_OF_##code},
+static const struct description descriptions[] = {OBJECTIVES(DESCRIBE)};
+#undef DESCRIBE
+
+enum objective objective_find(const char *name)
+{
+    int i = 0;
+    while (i < OBJECTIVE_COUNT && strcmp(descriptions[i].name, name) != 0)
+        i++;
+    return (enum objective)i;
+}
+
+const char *objective_name(enum objective objective)
+{
+    return descriptions[objective].name;
+}
+
+const char *objective_loss(enum objective objective)
+{
+    return descriptions[objective].loss;
+}
+
+struct process_config objective_process_on(enum objective objective, enum process_type type,
+                                           size_t timesteps)
+{
+    struct process_config config = process_config_default(type);
+    config.schedule.timesteps = timesteps;
+    config.schedule.head = descriptions[objective].head;
+    config.schedule.clip_sample = GIVEN_FALSE;
+    config.model_time = MODEL_TIME_TIME;
+    if (objective == OBJECTIVE_BOUND) {
+        config.options.given[OPTION_VARIANCE_TYPE] = true;
+        config.options.value[OPTION_VARIANCE_TYPE] = (double)VARIANCE_FIXED_LARGE;
+    }
+    return config;
+}
+
+struct process_config objective_process(enum objective objective, size_t timesteps)
+{
+    return objective_process_on(
+        objective, objective == OBJECTIVE_FLOW ? PROCESS_FLOW : PROCESS_TABLE, timesteps);
+}
+
+bool objective_check(enum objective objective, const struct process_config *config,
+                     struct error *error)
+{
+    const struct description *it = &descriptions[objective];
+    double variance = config->options.value[OPTION_VARIANCE_TYPE];
+    bool is_flow = config->type == PROCESS_FLOW;
+    if (config->schedule.head != it->head)
+        return error_set(error, ERROR_INVALID,
+                         "objective: %s learns prediction_type %s, the process says %s", it->name,
+                         head_name(it->head), head_name(config->schedule.head));
+    if (objective == OBJECTIVE_BOUND && config->type != PROCESS_TABLE)
+        return error_set(error, ERROR_INVALID, "objective: bound needs a beta table");
+    if (objective == OBJECTIVE_BOUND && config->options.given[OPTION_VARIANCE_TYPE] &&
+        variance != (double)VARIANCE_FIXED_SMALL && variance != (double)VARIANCE_FIXED_LARGE)
+        return error_set(error, ERROR_INVALID,
+                         "variance_type: bound needs fixed_small or fixed_large");
+    if (config->type == PROCESS_CM)
+        return error_set(error, ERROR_INVALID, "process: consistency models are not trained here");
+    if (is_flow && config->base != FLOW_BASE_GAUSSIAN && objective != OBJECTIVE_FLOW &&
+        objective != OBJECTIVE_X_0)
+        return error_set(error, ERROR_INVALID, "objective: from this base only flow and x0 learn");
+    return true;
+}
+
+/* Of L_{t-1}, or L_0 at index 0, times T for an even choice of one t: Ho et al. 2020, eq. 8 and
+ * 12; the variance of L_0 as in their code, that of the second step where it would be 0. */
+static struct objective_term bound_term(const struct process *process, size_t index, size_t dim)
+{
+    const struct schedule *table = &process->schedule;
+    size_t at = index > 0 ? index : 1;
+    double beta = table->beta[index], rest = 1.0 - table->alpha_bar[index];
+    double before = 1.0 - table->alpha_bar[at - 1];
+    double posterior = table->beta[at] * before / (1.0 - table->alpha_bar[at]);
+    bool is_large = process_option(process, OPTION_VARIANCE_TYPE, (double)VARIANCE_FIXED_SMALL) ==
+                    (double)VARIANCE_FIXED_LARGE;
+    double variance = is_large ? beta : posterior, count = (double)table->config.timesteps;
+    double constant = index == 0 ? math_log(TWO_PI * variance)
+                                 : math_log(variance / posterior) - 1.0 + posterior / variance;
+    return (struct objective_term){.weight =
+                                       count * beta * beta / (2.0 * variance * (1.0 - beta) * rest),
+                                   .of_epsilon = 1.0,
+                                   .constant = count * (double)dim * constant / 2.0};
+}
+
+struct objective_term objective_term(enum objective objective, const struct process *process,
+                                     struct level level, size_t index, size_t dim)
+{
+    const struct description *it = &descriptions[objective];
+    if (objective == OBJECTIVE_BOUND)
+        return bound_term(process, index, dim);
+    double weight = it->head == HEAD_SCORE ? level.sigma * level.sigma : 1.0;
+    if (it->directions != NO_DIRECTIONS)
+        return (struct objective_term){.weight = weight};
+    return (struct objective_term){.weight = weight / (double)dim,
+                                   .of_x0 = prediction_output(it->head, level, 1.0, 0.0),
+                                   .of_epsilon = prediction_output(it->head, level, 0.0, 1.0)};
+}
+
+size_t objective_directions(enum objective objective, size_t dim)
+{
+    const size_t counts[] = {[NO_DIRECTIONS] = 0, [ONE_DIRECTION] = 1, [ALL_DIRECTIONS] = dim};
+    return counts[descriptions[objective].directions];
+}
