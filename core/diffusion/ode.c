@@ -54,6 +54,16 @@ bool ode_check_time(const struct plan *plan, double t, struct error *error)
     return true;
 }
 
+struct linear ode_step_velocity(const struct plan_step *step)
+{
+    return (struct linear){.x = step->coefficient[ODE_BY_X], .o = step->coefficient[ODE_BY_OUTPUT]};
+}
+
+double ode_step_weight(const struct plan_step *step)
+{
+    return step->coefficient[ODE_WEIGHT];
+}
+
 void ode_fill_only(struct plan_step *step, struct linear slope, double length)
 {
     step->coefficient[ODE_BY_X] = slope.x;
@@ -175,9 +185,10 @@ static void last(const struct stage *stage, const float *output, float *restrict
 enum advance ode_advance(struct row *row, const struct plan *plan, const float *output)
 {
     const struct stage stage = stage_of(row, plan);
-    const bool is_inner = plan->step[row->step].is_inner;
+    const struct plan_step *step = &plan->step[row->step];
+    const bool is_inner = step->is_inner;
 
-    if (row->stage == 0 && is_inner && plan->state_floats > plan->dim)
+    if (row->stage == 0 && is_inner && step[1].is_inner)
         memcpy(stage.start, row->x, plan->dim * sizeof(*row->x));
     if (row->stage == 0)
         (is_inner ? first : only)(&stage, output, row->x, plan->dim);

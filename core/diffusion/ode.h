@@ -41,6 +41,11 @@ MUST_CHECK bool ode_check_time(const struct plan *plan, double t, struct error *
 /* Allocates and fills the steps, state_floats and evaluations. INVALID, NO_MEMORY. */
 MUST_CHECK bool ode_plan(struct plan *plan, const struct ode_path *path, struct error *error);
 
+/* What an entry says: dx/dt from x and the output, and what a slope there counts in the way of the
+ * whole step, length included. */
+struct linear ode_step_velocity(const struct plan_step *step);
+double ode_step_weight(const struct plan_step *step);
+
 /* Makes the entry one whole step by itself: x' = x + length * slope. */
 void ode_fill_only(struct plan_step *step, struct linear slope, double length);
 

@@ -156,6 +156,11 @@ enum advance ode_rk45_advance(struct row *row, const struct plan *plan, const fl
     return ADVANCE_EVALUATE;
 }
 
+struct linear ode_rk45_velocity(const struct row *row)
+{
+    return (struct linear){.x = row->number[ODE_ROW_BY_X], .o = row->number[ODE_ROW_BY_OUTPUT]};
+}
+
 double ode_rk45_integral(const struct row *row, const struct plan *plan, size_t integral)
 {
     return ((const double *)(const void *)row->state)[plan->dim + integral];

@@ -38,6 +38,9 @@ struct ode_rates {
 enum advance ode_rk45_advance(struct row *row, const struct plan *plan, const float *output,
                               const struct ode_rates *rates);
 
+/* dx/dt at the point that is asked at. */
+struct linear ode_rk45_velocity(const struct row *row);
+
 /* Of a row that is done. */
 double ode_rk45_integral(const struct row *row, const struct plan *plan, size_t integral);
 

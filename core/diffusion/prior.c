@@ -2,7 +2,49 @@
 
 #include "core/base/math.h"
 
+#include <math.h>
 #include <stdio.h>
+
+#define TWO_PI 0x1.921fb54442d18p+2
+
+static double square_norm(const float *x, size_t dim)
+{
+    double sum = 0.0;
+
+    for (size_t i = 0; i < dim; i++)
+        sum += (double)x[i] * (double)x[i];
+    return sum;
+}
+
+static double annulus_log_density(const struct process_config *config, const float *x)
+{
+    const double inner = config->base_low * config->base_low;
+    const double outer = config->base_high * config->base_high;
+    const double square = square_norm(x, 2);
+
+    return square < inner || square > outer ? -(double)INFINITY
+                                            : -math_log(TWO_PI / 2.0 * (outer - inner));
+}
+
+static double uniform_log_density(const struct process_config *config, const float *x, size_t dim)
+{
+    for (size_t i = 0; i < dim; i++)
+        if ((double)x[i] < config->base_low || (double)x[i] > config->base_high)
+            return -(double)INFINITY;
+    return -(double)dim * math_log(config->base_high - config->base_low);
+}
+
+double prior_log_density(const struct process *process, const float *x, size_t dim)
+{
+    const struct process_config *config = &process->config;
+    const double scale = process_start_scale(process), variance = scale * scale;
+
+    if (config->type == PROCESS_FLOW && config->base == FLOW_BASE_ANNULUS)
+        return annulus_log_density(config, x);
+    if (config->type == PROCESS_FLOW && config->base == FLOW_BASE_UNIFORM)
+        return uniform_log_density(config, x, dim);
+    return -((double)dim * math_log(TWO_PI * variance) + square_norm(x, dim) / variance) / 2.0;
+}
 
 /* KL(N(alpha x_0, sigma^2 I), N(0, s^2 I)) = (D (r - 1 - ln r) + alpha^2 |x_0|^2 / s^2) / 2 with
  * r = sigma^2 / s^2. */

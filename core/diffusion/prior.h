@@ -10,6 +10,9 @@
 /* More than this a dimension cannot be meant. */
 #define PRIOR_KL_MAX 0.01
 
+/* ln of the density that samplers draw their x_T from; -INFINITY outside of a flow's base. */
+double prior_log_density(const struct process *process, const float *x, size_t dim);
+
 /* Nats between q(x_T | x_0) and the prior, as a mean over data with E[x_0 . x_0] = energy; energy 0
  * gives a lower bound for any data. False: the process starts from another base than a Gaussian. */
 bool prior_kl(const struct process *process, size_t dim, double energy, double *nats);

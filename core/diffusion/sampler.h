@@ -217,7 +217,7 @@ struct sampler {
 
 /* What asks a model something else than for samples: rows like any other, counted like any other,
  * but each is planned by a function of its own (probe_NAME.h), of which `plan` is NULL. */
-#define PROBES(X)
+#define PROBES(X) X(likelihood)
 
 #define SAMPLER_DECLARE(name) extern const struct sampler sampler_##name;
 SAMPLERS(SAMPLER_DECLARE)

@@ -1,6 +1,8 @@
 #include "tests/support/mixture.h"
 #include "core/base/math.h"
 
+#include <math.h>
+
 static const double weight[] = {.2, .8};
 static const double mean[] = {3.0, -3.0}; /* of both coordinates */
 
@@ -48,4 +50,37 @@ void mixture_score(struct level level, int label, const float *x, float *score)
             sum += share[k] * (level.alpha * mean[k] - (double)x[i]) / variance;
         score[i] = (float)sum;
     }
+}
+
+/* Both traces are linear in those of x_0 and of epsilon, as the output is in the two. */
+double mixture_divergence(enum head head, struct level level, int label, const float *x)
+{
+    const double variance = level.alpha * level.alpha + level.sigma * level.sigma;
+    double share[2], score[2] = {0.0, 0.0}, square = 0.0, of_score, of_x_0;
+
+    find_shares(level, label, x, share);
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < MIXTURE_DIM; i++) {
+            const double q = (level.alpha * mean[k] - (double)x[i]) / variance;
+
+            score[i] += share[k] * q;
+            square += share[k] * q * q;
+        }
+    of_score = square - MIXTURE_DIM / variance - score[0] * score[0] - score[1] * score[1];
+    of_x_0 = (MIXTURE_DIM + level.sigma * level.sigma * of_score) / level.alpha; /* Tweedie */
+    return prediction_output(head, level, of_x_0, -level.sigma * of_score);
+}
+
+double mixture_log_density(struct level level, const float *x)
+{
+    const double variance = level.alpha * level.alpha + level.sigma * level.sigma;
+    double sum = 0.0;
+
+    for (int k = 0; k < 2; k++) {
+        const double a = (double)x[0] - level.alpha * mean[k];
+        const double b = (double)x[1] - level.alpha * mean[k];
+
+        sum += weight[k] * exp(-(a * a + b * b) / (2.0 * variance));
+    }
+    return log(sum / (2.0 * acos(-1.0) * variance));
 }

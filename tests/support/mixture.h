@@ -12,6 +12,12 @@
 /* The raw output of that head to x at that level, MIXTURE_DIM values. */
 void mixture_output(enum head head, struct level level, int label, const float *x, float *output);
 
+/* tr(d output / d x) there. */
+double mixture_divergence(enum head head, struct level level, int label, const float *x);
+
+/* ln of its density there. */
+double mixture_log_density(struct level level, const float *x);
+
 /* The score of its density there, at sigma 0 too. */
 void mixture_score(struct level level, int label, const float *x, float *score);
 

@@ -100,6 +100,43 @@ static void only_what_is_too_far_is_warned_of(void **state)
     process_finish(&process);
 }
 
+static double log_density(const struct process_config *config, float x, float y)
+{
+    struct process process = open_process(config);
+    const double value = prior_log_density(&process, (const float[]){x, y}, 2);
+
+    process_finish(&process);
+    return value;
+}
+
+static void a_prior_has_the_density_that_its_draws_have(void **state)
+{
+    const double two_pi = 2.0 * acos(-1.0);
+    struct process_config config = process_config_default(PROCESS_VP);
+
+    (void)state;
+    assert_close(log_density(&config, 1.5f, -2.0f), -log(two_pi) - 3.125, 1e-12);
+    config = process_config_default(PROCESS_VE);
+    config.sigma_max = 50.0;
+    assert_close(log_density(&config, 60.0f, -80.0f), -log(two_pi * 2500.0) - 2.0, 1e-12);
+    config = process_config_default(PROCESS_VE_LINEAR);
+    config.sigma_q = 10.0;
+    assert_close(log_density(&config, 6.0f, -8.0f), -log(two_pi * 100.0) - .5, 1e-12);
+    config = process_config_default(PROCESS_FLOW);
+    assert_close(log_density(&config, 1.5f, -2.0f), -log(two_pi) - 3.125, 1e-12);
+    config.base = FLOW_BASE_ANNULUS;
+    config.base_low = 1.0;
+    config.base_high = 3.0;
+    assert_close(log_density(&config, 1.5f, -2.0f), -log(two_pi / 2.0 * 8.0), 1e-12);
+    assert_true(log_density(&config, .5f, -.5f) == -(double)INFINITY);
+    assert_true(log_density(&config, 3.0f, .5f) == -(double)INFINITY);
+    config.base = FLOW_BASE_UNIFORM;
+    config.base_low = -1.0;
+    assert_close(log_density(&config, -1.0f, 3.0f), -2.0 * log(4.0), 1e-12);
+    assert_true(log_density(&config, -1.5f, 0.0f) == -(double)INFINITY);
+    assert_true(log_density(&config, 0.0f, 3.5f) == -(double)INFINITY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +144,7 @@ int main(void)
         cmocka_unit_test(continuous_processes_have_that_of_two_gaussians),
         cmocka_unit_test(another_base_than_a_gaussian_has_none),
         cmocka_unit_test(only_what_is_too_far_is_warned_of),
+        cmocka_unit_test(a_prior_has_the_density_that_its_draws_have),
     };
 
     return cmocka_run_group_tests_name("prior", tests, NULL, NULL);

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#define DIM 2
+#define DIM 3
 
 typedef void right_side(double t, const double *y, double *slope);
 
@@ -62,6 +62,31 @@ static void mixture_flow(double t, const double *x, double *slope)
     }
 }
 
+/* The same, and what it does to a density: div = -beta (2 + div score) / 2. */
+static void mixture_density_flow(double t, const double *x, double *slope)
+{
+    static const double weights[2] = {.2, .8}, means[2] = {3.0, -3.0};
+    const double beta = .1 + 19.9 * t, alpha = exp(-19.9 * t * t / 4.0 - .05 * t);
+    double part[2], total = 0.0, square = 0.0, score[2] = {0.0, 0.0};
+
+    for (size_t k = 0; k < 2; k++) {
+        const double a = x[0] - alpha * means[k], b = x[1] - alpha * means[k];
+
+        part[k] = weights[k] * exp(-(a * a + b * b) / 2.0);
+        total += part[k];
+    }
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < 2; i++) {
+            const double q = alpha * means[k] - x[i];
+
+            score[i] += part[k] / total * q;
+            square += part[k] / total * q * q;
+        }
+    for (size_t i = 0; i < 2; i++)
+        slope[i] = -beta * (x[i] + score[i]) / 2.0;
+    slope[2] = -beta * (square - score[0] * score[0] - score[1] * score[1]) / 2.0;
+}
+
 static const struct rk45_rule flow = {
     .start = 1.0, .end = 1e-3, .rtol = 1e-5, .atol = 1e-5, .evaluations_max = 10000, .dim = 2};
 
@@ -101,6 +126,61 @@ static void the_mean_of_two_hundred_seeds_is_scipys(void **state)
     for (uint32_t seed = 0; seed < 200; seed++)
         sum += (double)flow_of_seed(seed).evaluations;
     assert_true(fabs(sum / 200.0 - 64.3) < .05);
+}
+
+/* The density is a value of the vector: the norm of an error is over three. */
+static void a_density_beside_x_has_its_say_in_the_steps_as_in_scipy(void **state)
+{
+    static const struct {
+        double x[3], log_density;
+        size_t evaluations;
+    } known[] = {{{3.2, 2.9, 0.0}, -3.450655, 86}, {{-2.5, -3.5, 0.0}, -2.314922, 62}};
+    const struct rk45_rule rule = {
+        .start = 1e-5, .end = 1.0, .rtol = 1e-5, .atol = 1e-5, .evaluations_max = 10000, .dim = 3};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const struct run run = solve(&rule, known[i].x, mixture_density_flow);
+        const double prior =
+            -(run.end[0] * run.end[0] + run.end[1] * run.end[1]) / 2.0 - log(2.0 * acos(-1.0));
+
+        assert_int_equal(run.outcome, RK45_DONE);
+        assert_int_equal(run.evaluations, known[i].evaluations);
+        assert_true(fabs(prior + run.end[2] - known[i].log_density) < 1e-6);
+    }
+}
+
+/* t^8 from 0 to 3 beside a steep path whose steps are now and then refused. */
+static void an_integral_beside_the_vector_takes_the_same_steps(void **state)
+{
+    const struct rk45_rule rule = {
+        .start = 0.0, .end = 3.0, .rtol = 1e-6, .atol = 1e-6, .evaluations_max = 100000, .dim = 2};
+    double values[RK45_VECTORS * 2] = {0.0}, number[RK45_NUMBERS] = {0.0};
+    struct rk45 solver = {.rule = &rule, .values = values, .number = number};
+    struct rk45_side side = {.value = 0.0};
+    enum rk45_outcome outcome = RK45_EVALUATE;
+    size_t refused = 0;
+
+    (void)state;
+    rk45_begin(&solver);
+    while (outcome == RK45_EVALUATE) {
+        const double t = rk45_time(&solver), y = rk45_point(&solver)[0];
+        const double before = number[RK45_TIME];
+        const bool ends = rk45_ends_step(&solver);
+
+        side.slope = t * t * t * t * t * t * t * t;
+        rk45_slope(&solver)[0] = 100.0 / (1.0 + exp(-400.0 * (t - .5))) - y;
+        rk45_slope(&solver)[1] = side.slope;
+        rk45_side_add(&solver, &side);
+        outcome = rk45_advance(&solver);
+        if (ends)
+            rk45_side_end(&side, number[RK45_TIME] - before);
+        refused += ends && number[RK45_TIME] == before;
+    }
+    assert_int_equal(outcome, RK45_DONE);
+    assert_true(refused > 2);
+    assert_true(fabs(side.value - 2187.0) < .01);
+    assert_true(fabs(side.value / rk45_solution(&solver)[1] - 1.0) < 1e-12);
 }
 
 /* --- what scipy's solve_ivp says of these, to the last evaluation ------------------------ */
@@ -215,6 +295,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_mixtures_flow_takes_as_many_evaluations_as_in_scipy),
         cmocka_unit_test(the_mean_of_two_hundred_seeds_is_scipys),
+        cmocka_unit_test(a_density_beside_x_has_its_say_in_the_steps_as_in_scipy),
+        cmocka_unit_test(an_integral_beside_the_vector_takes_the_same_steps),
         cmocka_unit_test(every_evaluation_is_scipys),
         cmocka_unit_test(a_limit_that_is_too_low_ends_it_before_it_is_passed),
         cmocka_unit_test(steps_that_get_too_short_end_it),
