@@ -52,8 +52,7 @@ static double divergence(const struct factor *from, const struct factor *to, dou
 
         for (size_t i = j; i < dim; i++)
             column[i] = from->at[i][j];
-        sum += squared_solution(to, column, j, dim) +
-               2.0 * math_log(to->at[j][j] / from->at[j][j]);
+        sum += squared_solution(to, column, j, dim) + 2.0 * math_log(to->at[j][j] / from->at[j][j]);
     }
     return sum / 2.0;
 }

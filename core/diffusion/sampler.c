@@ -188,9 +188,9 @@ static bool resolve_options(struct plan *plan, const struct option_values *given
     return true;
 }
 
-static struct clip_rule clip_rule(const struct sampler *sampler,
-                                  const struct schedule_config *config)
+struct clip_rule sampler_clip_rule(const struct sampler *sampler, const struct process *process)
 {
+    const struct schedule_config *config = &process->config.schedule;
     const bool clips = (sampler->clip & KNOWS_CLIP_SAMPLE) != 0 &&
                        given_or(config->clip_sample, (sampler->clip & CLIPS_BY_DEFAULT) != 0);
 
@@ -261,7 +261,7 @@ struct plan *plan_create(const struct plan_request *request, struct error *error
     plan->steps_asked = request->steps_asked;
     if (request->has_picture)
         plan->strength = request->strength;
-    plan->clip = clip_rule(sampler, &request->process->config.schedule);
+    plan->clip = sampler_clip_rule(sampler, request->process);
     if (resolve_options(plan, request->options, error) && sampler->plan(plan, error) &&
         (!request->has_picture || conditioning_plan(plan, error))) {
         assert(plan->state_floats <= PLAN_STATE_FLOATS_MAX(plan->dim));

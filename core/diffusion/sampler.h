@@ -217,7 +217,9 @@ struct sampler {
 
 /* What asks a model something else than for samples: rows like any other, counted like any other,
  * but each is planned by a function of its own (probe_NAME.h), of which `plan` is NULL. */
-#define PROBES(X) X(likelihood)
+#define PROBES(X)                                                                                  \
+    X(elbo)                                                                                        \
+    X(likelihood)
 
 #define SAMPLER_DECLARE(name) extern const struct sampler sampler_##name;
 SAMPLERS(SAMPLER_DECLARE)
@@ -258,6 +260,9 @@ bool choice_is_used(enum sampler_option option, size_t choice);
 /* The default of one of its options on that process, the config's or its own. */
 double sampler_option_default(const struct sampler *sampler, const struct process *process,
                               enum sampler_option option);
+
+/* What it does to an x_0, of what its class knows and the config says: a plan's `clip`. */
+struct clip_rule sampler_clip_rule(const struct sampler *sampler, const struct process *process);
 
 /* INVALID says what the sampler needs and what the process is: "ddim needs a beta table; this
  * model's process is ve". */
