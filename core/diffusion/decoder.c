@@ -30,15 +30,16 @@ static double narrow(double middle, double half)
 }
 
 /* ln(Phi(high) - Phi(low)) with low + high >= 0, by upper tails; past 0 with their common factor
- * e^(-low^2/2) taken out, which alone may be too small. */
-static double log_between(double low, double high)
+ * e^(-low^2/2) taken out, which alone may be too small. `width` is high - low where both are
+ * finite: so far out that they are the same number it still tells them apart. */
+static double log_between(double low, double high, double width)
 {
     const double near = low * INVERSE_ROOT2, far = high * INVERSE_ROOT2;
     double rest;
 
     if (low < 0.0)
         return math_log((math_erfc(near) - math_erfc(far)) / 2.0);
-    rest = math_exp(-(high - low) * (high + low) / 2.0) * math_erfcx(far);
+    rest = math_exp(-width * (high + low) / 2.0) * math_erfcx(far);
     return math_log((math_erfcx(near) - rest) / 2.0) - low * low / 2.0;
 }
 
@@ -51,5 +52,6 @@ double decoder_log_probability(double x, double mean, double deviation)
     assert(!(deviation <= 0.0));
     if (isfinite(low) && isfinite(high) && half * (1.0 + fabs(middle)) < 1e-3)
         return narrow(middle, half);
-    return low + high >= 0.0 ? log_between(low, high) : log_between(-high, -low);
+    return low + high >= 0.0 ? log_between(low, high, 2.0 * half)
+                             : log_between(-high, -low, 2.0 * half);
 }

@@ -3,6 +3,7 @@
 #include "core/base/math.h"
 #include "core/diffusion/conditioning.h"
 #include "core/diffusion/decoder.h"
+#include "core/diffusion/posterior.h"
 #include "core/diffusion/steps.h"
 #include "core/diffusion/variance.h"
 
@@ -25,8 +26,6 @@ enum elbo_coefficient {
     ELBO_WEIGHT,
     ELBO_IS_BIN /* not the density of x_0 but the probability of its bin */
 };
-
-static const char *const NO_SUCH_TABLE = "the ELBO needs betas above 0; this model has some of 0";
 
 static enum variance_type variance_of(const struct plan *plan)
 {
@@ -55,23 +54,19 @@ static void fill_variance(struct plan_step *step, enum variance_type type, struc
 static void fill_divergence(struct plan_step *step, const struct schedule *table, size_t t,
                             enum variance_type type)
 {
-    const double beta = table->beta[t], rest = 1.0 - table->alpha_bar[t];
-    const double before = table->alpha_bar[t - 1];
-    const double posterior = beta * (1.0 - before) / rest;
+    const struct posterior posterior = posterior_at(table, t);
 
-    step->coefficient[ELBO_OFFSET] = math_log(posterior) + 1.0;
-    step->coefficient[ELBO_POSTERIOR] = posterior;
-    step->coefficient[ELBO_WEIGHT] = before * (beta / rest) * (beta / rest);
-    fill_variance(step, type, (struct bounds){.posterior = posterior, .beta = beta});
+    step->coefficient[ELBO_OFFSET] = math_log(posterior.variance) + 1.0;
+    step->coefficient[ELBO_POSTERIOR] = posterior.variance;
+    step->coefficient[ELBO_WEIGHT] = posterior.c0 * posterior.c0;
+    fill_variance(step, type,
+                  (struct bounds){.posterior = posterior.variance, .beta = table->beta[t]});
 }
 
 /* L_0: the posterior variance is 0, and that of the step before it stands in. */
 static void fill_first(struct plan_step *step, const struct schedule *table,
                        const struct elbo_question *question, enum variance_type type)
 {
-    const double rest = 1.0 - table->alpha_bar[1];
-    const struct bounds bounds = {.posterior = table->beta[1] * (1.0 - table->alpha_bar[0]) / rest,
-                                  .beta = table->beta[0]};
     const bool by_beta = question->has_first && question->first == ELBO_FIRST_BETA;
 
     step->coefficient[ELBO_OFFSET] = -LOG_2PI;
@@ -79,7 +74,9 @@ static void fill_first(struct plan_step *step, const struct schedule *table,
     step->coefficient[ELBO_IS_BIN] = question->is_eight_bit ? 1.0 : 0.0;
     if (!variance_is_learned(type))
         type = by_beta ? VARIANCE_FIXED_LARGE : VARIANCE_FIXED_SMALL;
-    fill_variance(step, type, bounds);
+    fill_variance(
+        step, type,
+        (struct bounds){.posterior = posterior_at(table, 1).variance, .beta = table->beta[0]});
 }
 
 static bool fill_steps(struct plan *plan, const struct elbo_question *question, struct error *error)
@@ -93,7 +90,8 @@ static bool fill_steps(struct plan *plan, const struct elbo_question *question, 
         struct plan_step *step = &plan->step[steps - 1 - t];
 
         if (!(table->beta[t] > 0.0))
-            return error_set(error, ERROR_INVALID, "%s", NO_SUCH_TABLE);
+            return error_set(error, ERROR_INVALID,
+                             "elbo needs betas above 0; this model's beta %zu is 0", t + 1);
         step_ask(step, plan->process, level_of_alpha_bar(table->alpha_bar[t]), 1.0,
                  process_model_time_at_index(plan->process, (double)t));
         step->draws = true;
