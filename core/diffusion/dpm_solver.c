@@ -159,6 +159,26 @@ bool dpm_solver_plan_with_noise(struct plan *plan, struct error *error)
     return multistep_plan(plan, &request, fill_stochastic, error);
 }
 
+bool dpm_solver_plan_step(struct plan *plan, const struct step_times *times, struct error *error)
+{
+    return multistep_plan_step(plan, times, fill_deterministic, error);
+}
+
+bool dpm_solver_plan_step_with_noise(struct plan *plan, const struct step_times *times,
+                                     struct error *error)
+{
+    return multistep_plan_step(plan, times, fill_stochastic, error);
+}
+
+double dpm_solver_variance(const struct plan *plan, const float *output, size_t i)
+{
+    const double deviation = plan->step[0].coefficient[DPM_NOISE];
+
+    (void)output;
+    (void)i;
+    return deviation * deviation;
+}
+
 /* --- the row ---------------------------------------------------------------------------------- */
 
 /* Of one row. */
@@ -210,7 +230,7 @@ enum advance dpm_solver_advance(struct row *row, const struct plan *plan, const 
         .x = row->x};
 
     if (step->draws) {
-        rng_randn(&row->rng, row->noise, dim);
+        row_draw(row, plan);
         PAIRS(dim, move_with_noise, &by);
     } else {
         PAIRS(dim, move, &by);

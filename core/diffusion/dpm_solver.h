@@ -21,6 +21,13 @@ double dpm_solver_default(const struct process *process, enum sampler_option opt
 MUST_CHECK bool dpm_solver_plan(struct plan *plan, struct error *error);
 MUST_CHECK bool dpm_solver_plan_with_noise(struct plan *plan, struct error *error);
 
+/* Single steps, of first order; what the second adds. */
+MUST_CHECK bool dpm_solver_plan_step(struct plan *plan, const struct step_times *times,
+                                     struct error *error);
+MUST_CHECK bool dpm_solver_plan_step_with_noise(struct plan *plan, const struct step_times *times,
+                                                struct error *error);
+double dpm_solver_variance(const struct plan *plan, const float *output, size_t i);
+
 /* Both: noise is drawn where the plan says so. */
 enum advance dpm_solver_advance(struct row *row, const struct plan *plan, const float *output);
 

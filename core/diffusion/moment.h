@@ -7,7 +7,7 @@
 #define MOMENT_H
 
 #include "core/base/error.h"
-#include "core/diffusion/process.h"
+#include "core/diffusion/sampler.h"
 
 struct moment {
     double t;           /* as asked */
@@ -21,8 +21,13 @@ struct moment {
 MUST_CHECK bool moment_at(struct moment *moment, const struct process *process, double t,
                           const char *name, struct error *error);
 
-/* The largest t, and whether t is a whole timestep of a table. */
-double moment_t_max(const struct process *process);
-bool moment_is_timestep(const struct process *process, double t);
+/* The model is asked there, x in the process's own coordinates. */
+void moment_ask(struct plan_step *step, const struct process *process, const struct moment *moment);
+
+/* A table's alpha_bar, the rounded one, at an index, whole or between two. */
+double moment_alpha_bar(const struct schedule *table, double index);
+
+/* t in the process's own time: on a table (t + 1) / T. */
+double moment_time(const struct process *process, double t);
 
 #endif

@@ -1,5 +1,6 @@
 #include "core/diffusion/multistep.h"
 #include "core/base/math.h"
+#include "core/diffusion/single_step.h"
 
 #include <math.h>
 
@@ -85,4 +86,18 @@ bool multistep_plan(struct plan *plan, const struct ladder_request *request,
     is_good = ask(plan, &ladder, error) && fill(plan, &ladder, error);
     ladder_finish(&ladder);
     return is_good;
+}
+
+bool multistep_plan_step(struct plan *plan, const struct step_times *times,
+                         bool (*fill)(struct plan *plan, const struct ladder *ladder,
+                                      struct error *error),
+                         struct error *error)
+{
+    struct rungs rungs;
+    struct ladder ladder;
+
+    if (!check_whole_step(plan, times, error))
+        return false;
+    ladder = ladder_of_step(&rungs, plan, times);
+    return ask(plan, &ladder, error) && fill(plan, &ladder, error);
 }

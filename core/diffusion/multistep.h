@@ -39,4 +39,10 @@ MUST_CHECK bool multistep_plan(struct plan *plan, const struct ladder_request *r
                                             struct error *error),
                                struct error *error);
 
+/* The same of a single step, which has no predictions before it. */
+MUST_CHECK bool multistep_plan_step(struct plan *plan, const struct step_times *times,
+                                    bool (*fill)(struct plan *plan, const struct ladder *ladder,
+                                                 struct error *error),
+                                    struct error *error);
+
 #endif

@@ -1,5 +1,7 @@
 #include "core/diffusion/ode.h"
 
+#include "core/diffusion/moment.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -71,19 +73,24 @@ void ode_fill_only(struct plan_step *step, struct linear slope, double length)
     step->coefficient[ODE_WEIGHT] = length;
 }
 
+/* In the process's own time. */
+struct ode_step {
+    double from, to;
+};
+
 /* Exactly the ends, so that one step ends where the next begins. */
 static double time_within(double from, double to, double point)
 {
     return point == 1.0 ? to : from + point * (to - from);
 }
 
-static bool fill_step(struct plan *plan, size_t i, const struct ode_path *path, struct error *error)
+static bool fill_step(struct plan *plan, size_t entry, const struct ode_method *method,
+                      const struct ode_step *times, struct error *error)
 {
-    const struct ode_method *method = i + 1 < plan->steps ? path->method : path->last;
-    const double from = path->time(plan, i), to = path->time(plan, i + 1);
+    const double from = times->from, to = times->to;
 
     for (size_t s = 0; s < method->stages; s++) {
-        struct plan_step *step = &plan->step[i * path->method->stages + s];
+        struct plan_step *step = &plan->step[entry + s];
         const bool is_last = s + 1 == method->stages;
         const double next = is_last ? 1.0 : method->point[s + 1];
         const double here = time_within(from, to, method->point[s]);
@@ -114,10 +121,25 @@ bool ode_plan(struct plan *plan, const struct ode_path *path, struct error *erro
         return false;
     plan->state_floats = rows_of_state(path->method) * plan->dim;
     plan->start_scale = process_start_scale(plan->process);
-    for (size_t i = 0; i < plan->steps; i++)
-        if (!fill_step(plan, i, path, error))
+    for (size_t i = 0; i < plan->steps; i++) {
+        const struct ode_step times = {path->time(plan, i), path->time(plan, i + 1)};
+
+        if (!fill_step(plan, i * path->method->stages,
+                       i + 1 < plan->steps ? path->method : path->last, &times, error))
             return false;
+    }
     return true;
+}
+
+bool ode_plan_step(struct plan *plan, const struct ode_method *method,
+                   const struct step_times *times, struct error *error)
+{
+    const struct process *process = plan->process;
+    const struct ode_step step = {moment_time(process, times->from),
+                                  isnan(times->to) ? 0.0 : moment_time(process, times->to)};
+
+    plan->state_floats = rows_of_state(method) * plan->dim;
+    return steps_allocate(plan, method->stages, error) && fill_step(plan, 0, method, &step, error);
 }
 
 /* --- row -------------------------------------------------------------------------------------- */

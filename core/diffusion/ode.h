@@ -46,6 +46,10 @@ MUST_CHECK bool ode_plan(struct plan *plan, const struct ode_path *path, struct 
 struct linear ode_step_velocity(const struct plan_step *step);
 double ode_step_weight(const struct plan_step *step);
 
+/* The same of a single step; to the data it goes to time 0. */
+MUST_CHECK bool ode_plan_step(struct plan *plan, const struct ode_method *method,
+                              const struct step_times *times, struct error *error);
+
 /* Makes the entry one whole step by itself: x' = x + length * slope. */
 void ode_fill_only(struct plan_step *step, struct linear slope, double length);
 

@@ -188,9 +188,9 @@ static bool resolve_options(struct plan *plan, const struct option_values *given
     return true;
 }
 
-struct clip_rule sampler_clip_rule(const struct sampler *sampler, const struct process *process)
+static struct clip_rule clip_rule(const struct sampler *sampler,
+                                  const struct schedule_config *config)
 {
-    const struct schedule_config *config = &process->config.schedule;
     const bool clips = (sampler->clip & KNOWS_CLIP_SAMPLE) != 0 &&
                        given_or(config->clip_sample, (sampler->clip & CLIPS_BY_DEFAULT) != 0);
 
@@ -202,19 +202,25 @@ struct clip_rule sampler_clip_rule(const struct sampler *sampler, const struct p
     };
 }
 
-static const struct sampler *find_usable(const struct plan_request *request, struct error *error)
+const struct sampler *plan_sampler(const struct process *process, const char *name,
+                                   const struct option_values *options, struct error *error)
 {
-    const struct sampler *encoder = encoder_find(request->sampler);
-    const struct sampler *sampler = encoder != NULL ? encoder : sampler_find(request->sampler);
+    const struct sampler *encoder = encoder_find(name);
+    const struct sampler *sampler = encoder != NULL ? encoder : sampler_find(name);
 
     if (sampler == NULL) {
         error_write(error, ERROR_INVALID, "there is no sampler of that name");
         return NULL;
     }
-    if (!sampler_runs_on(sampler, request->process, error) ||
-        !check_given(sampler, request->options, error))
+    if (!sampler_runs_on(sampler, process, error) || !check_given(sampler, options, error))
         return NULL;
     return sampler;
+}
+
+bool plan_resolve(struct plan *plan, const struct option_values *options, struct error *error)
+{
+    plan->clip = clip_rule(plan->sampler, &plan->process->config.schedule);
+    return resolve_options(plan, options, error);
 }
 
 static bool check_steps(const struct plan_request *request, struct error *error)
@@ -249,7 +255,8 @@ struct plan *plan_new(const struct sampler *sampler, const struct process *proce
 
 struct plan *plan_create(const struct plan_request *request, struct error *error)
 {
-    const struct sampler *sampler = find_usable(request, error);
+    const struct sampler *sampler =
+        plan_sampler(request->process, request->sampler, request->options, error);
     struct plan *plan;
 
     if (sampler == NULL || !check_steps(request, error))
@@ -261,8 +268,7 @@ struct plan *plan_create(const struct plan_request *request, struct error *error
     plan->steps_asked = request->steps_asked;
     if (request->has_picture)
         plan->strength = request->strength;
-    plan->clip = sampler_clip_rule(sampler, request->process);
-    if (resolve_options(plan, request->options, error) && sampler->plan(plan, error) &&
+    if (plan_resolve(plan, request->options, error) && sampler->plan(plan, error) &&
         (!request->has_picture || conditioning_plan(plan, error))) {
         assert(plan->state_floats <= PLAN_STATE_FLOATS_MAX(plan->dim));
         if (!plan->is_adaptive)

@@ -58,7 +58,8 @@ struct plan {
     size_t output_dim;      /* floats the model answers: D, or 2 D with a learned variance */
     size_t state_floats;    /* of row.state; at most PLAN_STATE_FLOATS_MAX */
     size_t figure_count;    /* doubles that a row measures: row.figures */
-    double start_scale;     /* init_noise_sigma: x = start_scale * draw */
+    const struct sampler *stepped; /* of probe_one_step: the sampler whose step it is */
+    double start_scale;            /* init_noise_sigma: x = start_scale * draw */
     const char *warning;    /* a sentence about a plan that runs but cannot be meant, or NULL */
     struct plan_step *step; /* owned */
     int *lists;             /* owned: the lists of `options` */
@@ -84,6 +85,14 @@ struct plan_request {
  * request parser has refused these before, with all faults), and what the sampler itself refuses.
  * NO_MEMORY. plan_destroy(NULL) does nothing. */
 struct plan *plan_create(const struct plan_request *request, struct error *error);
+
+/* The parts of it that planning one step takes. A sampler or encoder of that name that runs on the
+ * process and has these options, or NULL with INVALID; a plan_new of it gets them, with its
+ * defaults, and its rule of clipping. */
+const struct sampler *plan_sampler(const struct process *process, const char *name,
+                                   const struct option_values *options, struct error *error);
+MUST_CHECK bool plan_resolve(struct plan *plan, const struct option_values *options,
+                             struct error *error);
 
 /* For probes: zeroed but for what is given here and a strength of 1. NO_MEMORY. */
 struct plan *plan_new(const struct sampler *sampler, const struct process *process, size_t dim,
@@ -145,6 +154,11 @@ enum { KNOWS_CLIP_SAMPLE = 1, CLIPS_BY_DEFAULT = 2, KNOWS_THRESHOLDING = 4 };
 #define SPACING_BIT(code)     (1u << SPACING_##code)
 #define SPACINGS_OF_DIFFUSERS (SPACING_BIT(LEADING) | SPACING_BIT(LINSPACE) | SPACING_BIT(TRAILING))
 
+/* The ends of a single step, as moment.h counts; NaN: the data. */
+struct step_times {
+    double from, to;
+};
+
 struct sampler {
     const char *name;  /* as on the wire */
     const char *title; /* one line for people */
@@ -168,6 +182,12 @@ struct sampler {
      * state_floats, start_scale of a zeroed plan whose other fields are set. `step` may be
      * allocated before a refusal: plan_create frees it. */
     bool (*plan)(struct plan *plan, struct error *error);
+    /* The same of one step between two times, as the only whole one (probe_one_step.h), by the
+     * arithmetic of `plan`; what draws has one entry. NULL: this sampler has no such step. */
+    bool (*plan_step)(struct plan *plan, const struct step_times *times, struct error *error);
+    /* Of what such a step adds to value i of its mean where it draws; NULL: it never does. */
+    double (*step_variance)(const struct plan *plan, const float *output, size_t i);
+    bool learns_variance; /* from a model that says one it is one a value */
     /* x_T from the first numbers of a generator; NULL: the process's noise times start_scale. */
     void (*draw)(const struct plan *plan, struct rng *rng, float *x);
     /* Draws x_T into x, unless row_begin_given (conditioning.h) has put something there, and asks
@@ -218,7 +238,9 @@ struct sampler {
 /* What asks a model something else than for samples: rows like any other, counted like any other,
  * but each is planned by a function of its own (probe_NAME.h), of which `plan` is NULL. */
 #define PROBES(X)                                                                                  \
-    X(elbo)                                                                                        \
+    X(noise)                                                                                       \
+    X(predict)                                                                                     \
+    X(one_step)                                                                                    \
     X(likelihood)
 
 #define SAMPLER_DECLARE(name) extern const struct sampler sampler_##name;
@@ -260,9 +282,6 @@ bool choice_is_used(enum sampler_option option, size_t choice);
 /* The default of one of its options on that process, the config's or its own. */
 double sampler_option_default(const struct sampler *sampler, const struct process *process,
                               enum sampler_option option);
-
-/* What it does to an x_0, of what its class knows and the config says: a plan's `clip`. */
-struct clip_rule sampler_clip_rule(const struct sampler *sampler, const struct process *process);
 
 /* INVALID says what the sampler needs and what the process is: "ddim needs a beta table; this
  * model's process is ve". */

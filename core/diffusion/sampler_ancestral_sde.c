@@ -1,13 +1,19 @@
 /* Ancestral sampling of the discrete VP or VE process (Song et al. 2021, appendix F), DDPM's and
  * SMLD's. */
 #include "core/diffusion/sde.h"
-#include "core/diffusion/steps.h"
+#include "core/diffusion/update.h"
 
 static bool ancestral_sde_plan(struct plan *plan, struct error *error)
 {
     static const struct sde_step step = {.predicts = true, .predictor = PREDICTOR_ANCESTRAL};
 
     return sde_plan(plan, &step, error);
+}
+
+static bool ancestral_sde_plan_step(struct plan *plan, const struct step_times *times,
+                                    struct error *error)
+{
+    return sde_plan_step(plan, PREDICTOR_ANCESTRAL, times, error);
 }
 
 const struct sampler sampler_ancestral_sde = {
@@ -20,6 +26,8 @@ const struct sampler sampler_ancestral_sde = {
     .needs = "a beta table, vp or ve",
     .option_default = sde_default,
     .plan = ancestral_sde_plan,
+    .plan_step = ancestral_sde_plan_step,
+    .step_variance = update_variance,
     .begin = steps_begin,
     .advance = sde_advance,
 };

@@ -58,20 +58,22 @@ static double sigma_at_step(const struct plan *plan, const double *row, size_t i
                             : row[timestep(plan, plan->steps - 1 - i)];
 }
 
-static void fill_step(struct plan *plan, const double *row, size_t i)
+static void fill_step(struct plan_step *step, const struct plan *plan, double sigma, double next)
 {
     const struct process_config *config = &plan->process->config;
-    const double sigma = sigma_at_step(plan, row, i), next = sigma_at_step(plan, row, i + 1);
-    struct plan_step *step = &plan->step[i];
 
     step_ask(step, plan->process, (struct level){.alpha = 1.0, .sigma = sigma},
              1.0 / sqrt(sigma * sigma + config->sigma_data * config->sigma_data),
              process_model_time(plan->process, sigma));
     step->to = (struct level){.alpha = 1.0, .sigma = next};
-    step->draws = plan->steps > 1;
     step->coefficient[UPDATE_X0] = 1.0;
     step->coefficient[UPDATE_NOISE] =
         config->s_noise * sqrt(fmax(next * next - config->sigma_min * config->sigma_min, 0.0));
+}
+
+static double clip_limit(const struct plan *plan)
+{
+    return plan->process->config.clip_denoised ? 1.0 : (double)INFINITY;
 }
 
 static bool consistency_plan(struct plan *plan, struct error *error)
@@ -86,11 +88,32 @@ static bool consistency_plan(struct plan *plan, struct error *error)
     if (row == NULL)
         return error_set(error, ERROR_NO_MEMORY, "no memory for %zu levels", count);
     sigmas_karras(row, count, config->sigma_max, config->sigma_min, config->rho);
-    for (size_t i = 0; i < plan->steps; i++)
-        fill_step(plan, row, i);
+    for (size_t i = 0; i < plan->steps; i++) {
+        fill_step(&plan->step[i], plan, sigma_at_step(plan, row, i),
+                  sigma_at_step(plan, row, i + 1));
+        plan->step[i].draws = plan->steps > 1;
+    }
     free(row);
-    plan->clip.limit = config->clip_denoised ? 1.0 : (double)INFINITY;
+    plan->clip.limit = clip_limit(plan);
     plan->start_scale = process_start_scale(plan->process);
+    return true;
+}
+
+static bool consistency_plan_step(struct plan *plan, const struct step_times *times,
+                                  struct error *error)
+{
+    const double least = plan->process->config.sigma_min;
+    const double next = isnan(times->to) ? least : times->to;
+
+    if (times->from < least || next < least)
+        return error_set(error, ERROR_INVALID,
+                         "%s must be at least %g, the least noise of this model",
+                         times->from < least ? "t" : "t_next", least);
+    if (!steps_allocate(plan, 1, error))
+        return false;
+    fill_step(&plan->step[0], plan, times->from, next);
+    plan->step[0].draws = next > least;
+    plan->clip.limit = clip_limit(plan);
     return true;
 }
 
@@ -103,6 +126,8 @@ const struct sampler sampler_consistency = {
     .needs = "a consistency model",
     .option_default = consistency_default,
     .plan = consistency_plan,
+    .plan_step = consistency_plan_step,
+    .step_variance = update_variance,
     .begin = steps_begin,
     .advance = update_advance,
 };

@@ -1,6 +1,7 @@
 /* DDIM (Song et al. 2020, eq. 12 and 16) as diffusers' DDIMScheduler computes it: the target of t
  * is t - T/n whatever the spacing, and alpha_bar below timestep 0 is 1 or, with set_alpha_to_one
  * false, that of timestep 0. */
+#include "core/diffusion/single_step.h"
 #include "core/diffusion/update.h"
 
 #include <math.h>
@@ -34,14 +35,14 @@ static void add_epsilon(struct plan_step *step, double factor)
 
 /* What the direction leaves room for, and what is added. Sigma-hat is the deviation of one step of
  * the forward process, added where there is a level to go to. */
-static void fill_step(struct plan_step *step, const struct plan *plan, double here, long next)
+static void fill_step(struct plan_step *step, const struct plan *plan, double here, double target,
+                      bool is_last)
 {
     const bool sigma_hat = plan->options.value[OPTION_SIGMA_HAT] != 0.0;
     const double eta = sigma_hat ? 1.0 : plan->options.value[OPTION_ETA];
-    const double target = target_alpha_bar(plan, next);
     const double deviation = eta * sqrt((1.0 - target) / (1.0 - here) * (1.0 - here / target));
     const double direction = sqrt(fmax(1.0 - target - deviation * deviation, 0.0));
-    const double added = next < 0 ? 0.0 : sqrt(1.0 - here / target);
+    const double added = is_last ? 0.0 : sqrt(1.0 - here / target);
 
     step->to = level_of_alpha_bar(target);
     step->draws = eta > 0.0;
@@ -67,20 +68,38 @@ static bool fill(struct plan *plan, int *timesteps, struct error *error)
 {
     if (!update_plan(plan, timesteps, error))
         return false;
-    for (size_t i = 0; i < plan->step_count; i++)
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const long next = next_timestep(plan, timesteps, i);
+
         fill_step(&plan->step[i], plan, plan_alpha_bar(plan, timesteps[i]),
-                  next_timestep(plan, timesteps, i));
+                  target_alpha_bar(plan, next), next < 0);
+    }
     return true;
 }
 
-static bool ddim_plan(struct plan *plan, struct error *error)
+static bool settle_eta(struct plan *plan, struct error *error)
 {
     if (plan->options.value[OPTION_SIGMA_HAT] != 0.0) {
         if (plan->asked[OPTION_ETA])
             return error_set(error, ERROR_INVALID, "eta has no meaning beside sigma_hat");
         plan->options.given[OPTION_ETA] = false;
     }
-    return with_timesteps(plan, fill, error);
+    return true;
+}
+
+static bool ddim_plan(struct plan *plan, struct error *error)
+{
+    return settle_eta(plan, error) && with_timesteps(plan, fill, error);
+}
+
+static bool ddim_plan_step(struct plan *plan, const struct step_times *times, struct error *error)
+{
+    struct table_step step;
+
+    if (!settle_eta(plan, error) || !table_step_plan(plan, times, &step, error))
+        return false;
+    fill_step(&plan->step[0], plan, step.alpha_bar, step.alpha_bar_next, step.next < 0.0);
+    return true;
 }
 
 const struct sampler sampler_ddim = {
@@ -95,6 +114,8 @@ const struct sampler sampler_ddim = {
     .clip = KNOWS_CLIP_SAMPLE | CLIPS_BY_DEFAULT | KNOWS_THRESHOLDING,
     .option_default = ddim_default,
     .plan = ddim_plan,
+    .plan_step = ddim_plan_step,
+    .step_variance = update_variance,
     .begin = steps_begin,
     .advance = update_advance,
 };

@@ -2,8 +2,8 @@
  * DDPMScheduler strides it: beta is 1 - alpha_bar_t / alpha_bar_p, where p is the next timestep of
  * the list and alpha_bar_p is 1 after the last. */
 #include "core/base/math.h"
+#include "core/diffusion/single_step.h"
 #include "core/diffusion/update.h"
-#include "core/diffusion/variance.h"
 
 #include <math.h>
 
@@ -47,7 +47,7 @@ static void update_learned(struct row *row, const struct plan *plan, const float
     const struct update update = update_for(row, plan, output);
     const float *variance = output + plan->dim;
 
-    rng_randn(&row->rng, row->noise, plan->dim);
+    row_draw(row, plan);
     for (size_t i = 0; i < plan->dim; i++)
         row->x[i] = (float)(update_mean(&update, (double)row->x[i], (double)output[i]) +
                             sqrt((double)variance[i]) * (double)row->noise[i]);
@@ -59,21 +59,22 @@ static void update_learned_range(struct row *row, const struct plan *plan, const
     const double slope = plan->step[row->step].coefficient[DDPM_SLOPE];
     const float *v = output + plan->dim;
 
-    rng_randn(&row->rng, row->noise, plan->dim);
+    row_draw(row, plan);
     for (size_t i = 0; i < plan->dim; i++)
         row->x[i] = (float)(update_mean(&update, (double)row->x[i], (double)output[i]) +
                             math_exp(update.noise + slope * (double)v[i]) * (double)row->noise[i]);
 }
 
 static const struct {
+    bool is_learned; /* the network answers it, behind its output proper */
     void (*deviation)(struct plan_step *step, double variance, double beta);
     void (*update)(struct row *row, const struct plan *plan, const float *output);
 } variances[] = {
-    [VARIANCE_FIXED_SMALL] = {fixed_small, update_with_noise},
-    [VARIANCE_FIXED_SMALL_LOG] = {fixed_small, update_with_noise},
-    [VARIANCE_FIXED_LARGE] = {fixed_large, update_with_noise},
-    [VARIANCE_LEARNED] = {learned, update_learned},
-    [VARIANCE_LEARNED_RANGE] = {learned_range, update_learned_range},
+    [VARIANCE_FIXED_SMALL] = {false, fixed_small, update_with_noise},
+    [VARIANCE_FIXED_SMALL_LOG] = {false, fixed_small, update_with_noise},
+    [VARIANCE_FIXED_LARGE] = {false, fixed_large, update_with_noise},
+    [VARIANCE_LEARNED] = {true, learned, update_learned},
+    [VARIANCE_LEARNED_RANGE] = {true, learned_range, update_learned_range},
 };
 
 static enum variance_type variance_type(const struct plan *plan)
@@ -85,6 +86,29 @@ static double ddpm_default(const struct process *process, enum sampler_option op
 {
     (void)process;
     return option == OPTION_SPACING ? (double)SPACING_LEADING : (double)VARIANCE_FIXED_SMALL;
+}
+
+static bool check_variance(const struct plan *plan, struct error *error)
+{
+    const enum variance_type config = (enum variance_type)process_option(
+        plan->process, OPTION_VARIANCE_TYPE, (double)VARIANCE_FIXED_SMALL);
+    const enum variance_type asked = variance_type(plan);
+    const bool is_learned = plan->output_dim == 2 * plan->dim;
+
+    if (is_learned && !variances[config].is_learned)
+        return error_set(error, ERROR_INVALID,
+                         "the model predicts a variance, but its scheduler_config.json does not "
+                         "say how to read it: variance_type is %s there",
+                         variance_type_name(config));
+    if (is_learned && asked != config)
+        return error_set(error, ERROR_INVALID,
+                         "variance_type must be %s: the model predicts the variance",
+                         variance_type_name(config));
+    if (!is_learned && variances[asked].is_learned)
+        return error_set(error, ERROR_INVALID,
+                         "variance_type must not be %s: the model predicts no variance",
+                         variance_type_name(asked));
+    return true;
 }
 
 /* Ho et al. 2020, eq. 7. */
@@ -116,9 +140,29 @@ static bool fill(struct plan *plan, int *timesteps, struct error *error)
 
 static bool ddpm_plan(struct plan *plan, struct error *error)
 {
-    return variance_check(plan->process, variance_type(plan), plan->output_dim == 2 * plan->dim,
-                          error) &&
-           with_timesteps(plan, fill, error);
+    return check_variance(plan, error) && with_timesteps(plan, fill, error);
+}
+
+static bool ddpm_plan_step(struct plan *plan, const struct step_times *times, struct error *error)
+{
+    struct table_step step;
+
+    if (!check_variance(plan, error) || !table_step_plan(plan, times, &step, error))
+        return false;
+    fill_step(&plan->step[0], variance_type(plan), step.alpha_bar, step.alpha_bar_next);
+    plan->step[0].draws = step.index > 0.0;
+    return true;
+}
+
+static double ddpm_step_variance(const struct plan *plan, const float *output, size_t i)
+{
+    const double *c = plan->step[0].coefficient;
+
+    if (variance_type(plan) == VARIANCE_LEARNED)
+        return (double)output[plan->dim + i];
+    if (variance_type(plan) == VARIANCE_LEARNED_RANGE)
+        return math_exp(2.0 * (c[UPDATE_NOISE] + c[DDPM_SLOPE] * (double)output[plan->dim + i]));
+    return update_variance(plan, output, i);
 }
 
 static enum advance ddpm_advance(struct row *row, const struct plan *plan, const float *output)
@@ -142,6 +186,9 @@ const struct sampler sampler_ddpm = {
     .clip = KNOWS_CLIP_SAMPLE | CLIPS_BY_DEFAULT | KNOWS_THRESHOLDING,
     .option_default = ddpm_default,
     .plan = ddpm_plan,
+    .plan_step = ddpm_plan_step,
+    .step_variance = ddpm_step_variance,
+    .learns_variance = true,
     .begin = steps_begin,
     .advance = ddpm_advance,
 };

@@ -20,6 +20,7 @@ const struct sampler sampler_dpmpp_2m = {
     .option_default = dpm_solver_default,
     .takes_config = takes_config,
     .plan = dpm_solver_plan,
+    .plan_step = dpm_solver_plan_step,
     .begin = steps_begin,
     .advance = dpm_solver_advance,
 };

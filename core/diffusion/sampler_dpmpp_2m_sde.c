@@ -13,6 +13,8 @@ const struct sampler sampler_dpmpp_2m_sde = {
     .clip = KNOWS_THRESHOLDING,
     .option_default = dpm_solver_default,
     .plan = dpm_solver_plan_with_noise,
+    .plan_step = dpm_solver_plan_step_with_noise,
+    .step_variance = dpm_solver_variance,
     .begin = steps_begin,
     .advance = dpm_solver_advance,
 };

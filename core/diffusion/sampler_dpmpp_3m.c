@@ -26,6 +26,7 @@ const struct sampler sampler_dpmpp_3m = {
     .option_default = option_default,
     .takes_config = takes_config,
     .plan = dpm_solver_plan,
+    .plan_step = dpm_solver_plan_step,
     .begin = steps_begin,
     .advance = dpm_solver_advance,
 };

@@ -5,6 +5,7 @@
  * it raises x to hat = sigma (1 + gamma): what the output says of x_0 there is
  * x_0 = a x_hat + b output, and Euler from hat to the next level is linear in x, output, noise. */
 #include "core/diffusion/ladder_plan.h"
+#include "core/diffusion/single_step.h"
 #include "core/diffusion/update.h"
 
 #include <math.h>
@@ -50,6 +51,17 @@ static void fill_step(struct plan_step *step, const struct plan *plan, double si
     step->coefficient[X0_NOISE] = step->coefficient[X0_X] * raised;
 }
 
+static bool fill(struct plan *plan, const struct ladder *ladder, struct error *error)
+{
+    if (!steps_allocate(plan, ladder->n, error))
+        return false;
+    for (size_t i = 0; i < ladder->n; i++) {
+        step_ask_on_ladder(&plan->step[i], plan->process, ladder, i);
+        fill_step(&plan->step[i], plan, ladder->sigma[i], ladder->sigma[i + 1]);
+    }
+    return steps_check_x0(plan, error);
+}
+
 static bool euler_plan(struct plan *plan, struct error *error)
 {
     struct ladder ladder;
@@ -57,13 +69,17 @@ static bool euler_plan(struct plan *plan, struct error *error)
 
     if (!ladder_plan_euler(&ladder, plan, error))
         return false;
-    is_good = steps_allocate(plan, ladder.n, error);
-    for (size_t i = 0; is_good && i < ladder.n; i++) {
-        step_ask_on_ladder(&plan->step[i], plan->process, &ladder, i);
-        fill_step(&plan->step[i], plan, ladder.sigma[i], ladder.sigma[i + 1]);
-    }
+    is_good = fill(plan, &ladder, error);
     ladder_finish(&ladder);
-    return is_good && steps_check_x0(plan, error);
+    return is_good;
+}
+
+static bool euler_plan_step(struct plan *plan, const struct step_times *times, struct error *error)
+{
+    struct rungs rungs;
+    const struct ladder ladder = ladder_of_step(&rungs, plan, times);
+
+    return fill(plan, &ladder, error);
 }
 
 /* The noise that the step will draw, from a copy of the row's generator. */
@@ -104,6 +120,8 @@ const struct sampler sampler_euler = {
     .needs = "a beta table",
     .option_default = euler_default,
     .plan = euler_plan,
+    .plan_step = euler_plan_step,
+    .step_variance = update_variance,
     .begin = steps_begin,
     .predicted_x0 = euler_predicted_x0,
     .advance = update_advance,

@@ -2,6 +2,7 @@
  * EulerAncestralDiscreteScheduler runs it: in VE coordinates the step of DDPM's posterior. Noise is
  * drawn on the last step, too, and counts nothing there. */
 #include "core/diffusion/ladder_plan.h"
+#include "core/diffusion/single_step.h"
 #include "core/diffusion/update.h"
 
 #include <math.h>
@@ -18,6 +19,17 @@ static void fill_step(struct plan_step *step, double sigma, double next)
     step->coefficient[UPDATE_NOISE] = up;
 }
 
+static bool fill(struct plan *plan, const struct ladder *ladder, struct error *error)
+{
+    if (!steps_allocate(plan, ladder->n, error))
+        return false;
+    for (size_t i = 0; i < ladder->n; i++) {
+        step_ask_on_ladder(&plan->step[i], plan->process, ladder, i);
+        fill_step(&plan->step[i], ladder->sigma[i], ladder->sigma[i + 1]);
+    }
+    return steps_check_x0(plan, error);
+}
+
 static bool euler_ancestral_plan(struct plan *plan, struct error *error)
 {
     struct ladder ladder;
@@ -25,13 +37,18 @@ static bool euler_ancestral_plan(struct plan *plan, struct error *error)
 
     if (!ladder_plan_euler(&ladder, plan, error))
         return false;
-    is_good = steps_allocate(plan, ladder.n, error);
-    for (size_t i = 0; is_good && i < ladder.n; i++) {
-        step_ask_on_ladder(&plan->step[i], plan->process, &ladder, i);
-        fill_step(&plan->step[i], ladder.sigma[i], ladder.sigma[i + 1]);
-    }
+    is_good = fill(plan, &ladder, error);
     ladder_finish(&ladder);
-    return is_good && steps_check_x0(plan, error);
+    return is_good;
+}
+
+static bool euler_ancestral_plan_step(struct plan *plan, const struct step_times *times,
+                                      struct error *error)
+{
+    struct rungs rungs;
+    const struct ladder ladder = ladder_of_step(&rungs, plan, times);
+
+    return fill(plan, &ladder, error);
 }
 
 static double euler_ancestral_default(const struct process *process, enum sampler_option option)
@@ -52,6 +69,8 @@ const struct sampler sampler_euler_ancestral = {
     .needs = "a beta table",
     .option_default = euler_ancestral_default,
     .plan = euler_ancestral_plan,
+    .plan_step = euler_ancestral_plan_step,
+    .step_variance = update_variance,
     .begin = steps_begin,
     .advance = update_advance,
 };

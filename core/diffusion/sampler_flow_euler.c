@@ -4,6 +4,8 @@
 #include "core/diffusion/ode.h"
 #include "core/diffusion/update.h"
 
+#include <math.h>
+
 static bool is_stochastic(const struct plan *plan)
 {
     return plan->options.value[OPTION_STOCHASTIC_SAMPLING] != 0.0;
@@ -26,16 +28,30 @@ static void fill_step(struct plan_step *step, const struct plan *plan, double t,
     step->coefficient[UPDATE_OUTPUT] = (to - t) * velocity.o;
 }
 
+static bool check_base(const struct plan *plan, struct error *error)
+{
+    return !is_stochastic(plan) || process_has_sigma(plan->process) ||
+           error_set(error, ERROR_INVALID,
+                     "stochastic_sampling draws N(0, I): this flow has another base");
+}
+
 static bool flow_euler_plan(struct plan *plan, struct error *error)
 {
-    if (is_stochastic(plan) && !process_has_sigma(plan->process))
-        return error_set(error, ERROR_INVALID,
-                         "stochastic_sampling draws N(0, I): this flow has another base");
-    if (!flow_check_spacing(plan, error) || !steps_allocate(plan, plan->steps, error))
+    if (!check_base(plan, error) || !flow_check_spacing(plan, error) ||
+        !steps_allocate(plan, plan->steps, error))
         return false;
     plan->start_scale = 1.0;
     for (size_t i = 0; i < plan->steps; i++)
         fill_step(&plan->step[i], plan, flow_time(plan, i), flow_time(plan, i + 1));
+    return true;
+}
+
+static bool flow_euler_plan_step(struct plan *plan, const struct step_times *times,
+                                 struct error *error)
+{
+    if (!check_base(plan, error) || !steps_allocate(plan, 1, error))
+        return false;
+    fill_step(&plan->step[0], plan, times->from, isnan(times->to) ? 0.0 : times->to);
     return true;
 }
 
@@ -49,6 +65,8 @@ const struct sampler sampler_flow_euler = {
     .needs = "a flow",
     .option_default = flow_default,
     .plan = flow_euler_plan,
+    .plan_step = flow_euler_plan_step,
+    .step_variance = update_variance,
     .begin = steps_begin,
     .advance = update_advance,
 };

@@ -3,6 +3,8 @@
 #include "core/diffusion/flow.h"
 #include "core/diffusion/ode.h"
 
+#include <math.h>
+
 static bool flow_heun_plan(struct plan *plan, struct error *error)
 {
     const enum spacing spacing = (enum spacing)plan->options.value[OPTION_SPACING];
@@ -11,6 +13,16 @@ static bool flow_heun_plan(struct plan *plan, struct error *error)
                                   .last = spacing == SPACING_UNIFORM ? &ode_heun : &ode_euler};
 
     return flow_check_spacing(plan, error) && ode_plan(plan, &path, error);
+}
+
+/* To the data as the model's own row of times would go there. */
+static bool flow_heun_plan_step(struct plan *plan, const struct step_times *times,
+                                struct error *error)
+{
+    const bool is_uniform = (enum spacing)plan->options.value[OPTION_SPACING] == SPACING_UNIFORM;
+
+    return ode_plan_step(plan, is_uniform || !isnan(times->to) ? &ode_heun : &ode_euler, times,
+                         error);
 }
 
 const struct sampler sampler_flow_heun = {
@@ -23,6 +35,7 @@ const struct sampler sampler_flow_heun = {
     .needs = "a flow",
     .option_default = flow_default,
     .plan = flow_heun_plan,
+    .plan_step = flow_heun_plan_step,
     .begin = steps_begin,
     .advance = ode_advance,
 };

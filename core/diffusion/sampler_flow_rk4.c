@@ -9,6 +9,12 @@ static bool flow_rk4_plan(struct plan *plan, struct error *error)
     return ode_plan(plan, &path, error);
 }
 
+static bool flow_rk4_plan_step(struct plan *plan, const struct step_times *times,
+                               struct error *error)
+{
+    return ode_plan_step(plan, &ode_rk4, times, error);
+}
+
 const struct sampler sampler_flow_rk4 = {
     .name = "flow_rk4",
     .title = "The classical Runge-Kutta method along a flow: four evaluations a step",
@@ -16,6 +22,7 @@ const struct sampler sampler_flow_rk4 = {
     .needs = "a flow",
     .option_default = flow_default,
     .plan = flow_rk4_plan,
+    .plan_step = flow_rk4_plan_step,
     .begin = steps_begin,
     .advance = ode_advance,
 };

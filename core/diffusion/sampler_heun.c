@@ -3,6 +3,7 @@
  * Euler's step has led, at the next; the step is made with their mean. The last step, down to 0,
  * is Euler's. Evaluations with an even index begin a step. */
 #include "core/diffusion/ladder_plan.h"
+#include "core/diffusion/single_step.h"
 #include "core/diffusion/update.h"
 
 /* plan_step.coefficient: update's make the slope; then the way from level to level. */
@@ -24,6 +25,17 @@ static void fill_step(struct plan *plan, const struct ladder *ladder, size_t eva
     step->coefficient[LENGTH] = ladder->sigma[i + 1] - ladder->sigma[i];
 }
 
+static bool fill(struct plan *plan, const struct ladder *ladder, size_t evaluations,
+                 struct error *error)
+{
+    if (!steps_allocate(plan, evaluations, error))
+        return false;
+    for (size_t i = 0; i < evaluations; i++)
+        fill_step(plan, ladder, i);
+    plan->state_floats = STATE_COUNT * plan->dim;
+    return steps_check_x0(plan, error);
+}
+
 static bool heun_plan(struct plan *plan, struct error *error)
 {
     struct ladder ladder;
@@ -31,12 +43,17 @@ static bool heun_plan(struct plan *plan, struct error *error)
 
     if (!ladder_plan_euler(&ladder, plan, error))
         return false;
-    is_good = steps_allocate(plan, 2 * ladder.n - 1, error);
-    for (size_t i = 0; is_good && i < plan->step_count; i++)
-        fill_step(plan, &ladder, i);
-    plan->state_floats = STATE_COUNT * plan->dim;
+    is_good = fill(plan, &ladder, 2 * ladder.n - 1, error);
     ladder_finish(&ladder);
-    return is_good && steps_check_x0(plan, error);
+    return is_good;
+}
+
+static bool heun_plan_step(struct plan *plan, const struct step_times *times, struct error *error)
+{
+    struct rungs rungs;
+    const struct ladder ladder = ladder_of_step(&rungs, plan, times);
+
+    return fill(plan, &ladder, ladder.sigma[1] > 0.0 ? 2 : 1, error);
 }
 
 /* Of one row. What the second evaluation needs of the first is kept in `start` and `slope`. */
@@ -101,6 +118,7 @@ const struct sampler sampler_heun = {
     .clip = KNOWS_CLIP_SAMPLE,
     .option_default = heun_default,
     .plan = heun_plan,
+    .plan_step = heun_plan_step,
     .begin = steps_begin,
     .advance = heun_advance,
 };

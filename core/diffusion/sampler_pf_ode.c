@@ -4,6 +4,7 @@
  * the paper's code does. */
 #include "core/diffusion/ode.h"
 #include "core/diffusion/ode_rk45.h"
+#include "core/diffusion/single_step.h"
 
 static double pf_ode_default(const struct process *process, enum sampler_option option)
 {
@@ -58,12 +59,10 @@ static double discrete_sigma(const struct plan *plan, size_t left)
 }
 
 /* x' = x + (s_k^2 - s_{k-1}^2) S / 2. */
-static void fill_ve_step(struct plan_step *step, const struct plan *plan, size_t i)
+static void fill_ve_step(struct plan_step *step, const struct plan *plan, double t,
+                         const double sigma[2])
 {
-    const double end = plan->options.value[OPTION_SAMPLING_EPS];
-    const double t = 1.0 - (double)i * (1.0 - end) / (double)(plan->steps - 1);
-    const double from = discrete_sigma(plan, plan->steps - i);
-    const double to = discrete_sigma(plan, plan->steps - i - 1);
+    const double from = sigma[0], to = sigma[1];
 
     step_ask_at_time(step, plan->process, t);
     step->to = (struct level){.alpha = 1.0, .sigma = to};
@@ -77,8 +76,25 @@ static bool plan_ve_euler(struct plan *plan, struct error *error)
     if (!steps_allocate(plan, plan->steps, error))
         return false;
     plan->start_scale = process_start_scale(plan->process);
-    for (size_t i = 0; i < plan->steps; i++)
-        fill_ve_step(&plan->step[i], plan, i);
+    for (size_t i = 0; i < plan->steps; i++) {
+        const double end = plan->options.value[OPTION_SAMPLING_EPS];
+        const double t = 1.0 - (double)i * (1.0 - end) / (double)(plan->steps - 1);
+
+        fill_ve_step(&plan->step[i], plan, t,
+                     (const double[]){discrete_sigma(plan, plan->steps - i),
+                                      discrete_sigma(plan, plan->steps - i - 1)});
+    }
+    return true;
+}
+
+static bool plan_ve_euler_step(struct plan *plan, const struct step_times *times,
+                               struct error *error)
+{
+    double sigma[2];
+
+    if (!sigmas_of_step(sigma, plan, times, error) || !steps_allocate(plan, 1, error))
+        return false;
+    fill_ve_step(&plan->step[0], plan, times->from, sigma);
     return true;
 }
 
@@ -108,10 +124,23 @@ static bool take_back_tolerances(struct plan *plan, struct error *error)
     return true;
 }
 
+static const struct ode_method *const methods[] = {
+    [METHOD_EULER] = &ode_euler, [METHOD_HEUN] = &ode_heun, [METHOD_RK4] = &ode_rk4};
+
+static bool pf_ode_plan_step(struct plan *plan, const struct step_times *times, struct error *error)
+{
+    const enum method method = method_of(plan);
+
+    if (method == METHOD_RK45)
+        return error_set(error, ERROR_INVALID,
+                         "method must be euler, heun or rk4: rk45 makes steps of its own");
+    if (method == METHOD_EULER && plan->process->config.type == PROCESS_VE)
+        return plan_ve_euler_step(plan, times, error);
+    return ode_plan_step(plan, methods[method], times, error);
+}
+
 static bool pf_ode_plan(struct plan *plan, struct error *error)
 {
-    static const struct ode_method *const methods[] = {
-        [METHOD_EULER] = &ode_euler, [METHOD_HEUN] = &ode_heun, [METHOD_RK4] = &ode_rk4};
     const enum method method = method_of(plan);
 
     if (!plan_check_sampling_eps(plan, error))
@@ -151,6 +180,7 @@ const struct sampler sampler_pf_ode = {
     .needs = "a process in continuous time",
     .option_default = pf_ode_default,
     .plan = pf_ode_plan,
+    .plan_step = pf_ode_plan_step,
     .begin = pf_ode_begin,
     .advance = pf_ode_advance,
 };

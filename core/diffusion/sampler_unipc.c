@@ -185,6 +185,12 @@ static bool unipc_plan(struct plan *plan, struct error *error)
     return multistep_plan(plan, &request, fill, error);
 }
 
+/* The predictor alone: there is nothing to correct. */
+static bool unipc_plan_step(struct plan *plan, const struct step_times *times, struct error *error)
+{
+    return multistep_plan_step(plan, times, fill, error);
+}
+
 /* --- the row ---------------------------------------------------------------------------------- */
 
 /* Of one row. */
@@ -252,6 +258,7 @@ const struct sampler sampler_unipc = {
     .clip = KNOWS_THRESHOLDING,
     .option_default = unipc_default,
     .plan = unipc_plan,
+    .plan_step = unipc_plan_step,
     .begin = steps_begin,
     .advance = unipc_advance,
 };

@@ -16,6 +16,12 @@ static bool ve_ddim_plan(struct plan *plan, struct error *error)
     return ve_tutorial_plan(plan, fraction, 0.0, error);
 }
 
+static bool ve_ddim_plan_step(struct plan *plan, const struct step_times *times,
+                              struct error *error)
+{
+    return ve_tutorial_plan_step(plan, fraction, 0.0, times, error);
+}
+
 const struct sampler sampler_ve_ddim = {
     .name = "ve_ddim",
     .title = "The tutorial's DDIM: noise whose variance falls evenly, deterministic",
@@ -26,6 +32,7 @@ const struct sampler sampler_ve_ddim = {
     .needs = "noise that is N(0, I) at every level",
     .option_default = ve_tutorial_default,
     .plan = ve_ddim_plan,
+    .plan_step = ve_ddim_plan_step,
     .begin = steps_begin,
     .advance = update_advance,
 };

@@ -14,6 +14,12 @@ static bool ve_ddpm_plan(struct plan *plan, struct error *error)
     return ve_tutorial_plan(plan, fraction, 1.0, error);
 }
 
+static bool ve_ddpm_plan_step(struct plan *plan, const struct step_times *times,
+                              struct error *error)
+{
+    return ve_tutorial_plan_step(plan, fraction, 1.0, times, error);
+}
+
 const struct sampler sampler_ve_ddpm = {
     .name = "ve_ddpm",
     .title = "The tutorial's DDPM: noise whose variance falls evenly",
@@ -24,6 +30,8 @@ const struct sampler sampler_ve_ddpm = {
     .needs = "noise that is N(0, I) at every level",
     .option_default = ve_tutorial_default,
     .plan = ve_ddpm_plan,
+    .plan_step = ve_ddpm_plan_step,
+    .step_variance = update_variance,
     .begin = steps_begin,
     .advance = update_advance,
 };

@@ -1,5 +1,6 @@
 #include "core/diffusion/sde.h"
 
+#include "core/diffusion/moment.h"
 #include "core/diffusion/update.h"
 
 #include <assert.h>
@@ -46,48 +47,67 @@ static double sigma_of(const struct plan *plan, size_t j)
 
 /* --- predictors ------------------------------------------------------------------------------- */
 
+/* What predictors know of their step. */
+struct stretch {
+    double t, length; /* where it begins, in the process's own time; how far it goes */
+    double beta;      /* of the discrete form; of VE: */
+    double from, to;  /* its levels */
+};
+
+static struct stretch stretch_of(const struct plan *plan, size_t j)
+{
+    struct stretch stretch = {.t = time_of(plan, j),
+                              .length = process_t_max(plan->process) / (double)plan->steps};
+
+    if (plan->process->config.type == PROCESS_VE) {
+        stretch.from = sigma_of(plan, j);
+        stretch.to = sigma_of(plan, j + 1);
+    } else {
+        stretch.beta = beta_of(plan, j);
+    }
+    return stretch;
+}
+
 /* x' = x * x + score * S + noise * z. */
 struct move {
     double x, score, noise;
 };
 
-static struct move euler_maruyama(const struct plan *plan, size_t j)
+static struct move euler_maruyama(const struct process *process, const struct stretch *stretch)
 {
-    const double d = process_t_max(plan->process) / (double)plan->steps;
-    const struct drift drift = process_drift(plan->process, time_of(plan, j));
+    const double d = stretch->length;
+    const struct drift drift = process_drift(process, stretch->t);
 
     return (struct move){
         .x = 1.0 - d * drift.f, .score = d * drift.g2, .noise = sqrt(d * drift.g2)};
 }
 
-static struct move reverse_diffusion(const struct plan *plan, size_t j)
+static struct move reverse_diffusion(const struct process *process, const struct stretch *stretch)
 {
-    double beta;
+    const double beta = stretch->beta;
 
-    if (plan->process->config.type == PROCESS_VE) {
-        const double from = sigma_of(plan, j), to = sigma_of(plan, j + 1);
-        const double fall = (from - to) * (from + to);
+    if (process->config.type == PROCESS_VE) {
+        const double fall = (stretch->from - stretch->to) * (stretch->from + stretch->to);
 
         return (struct move){.x = 1.0, .score = fall, .noise = sqrt(fall)};
     }
-    beta = beta_of(plan, j);
     return (struct move){.x = 2.0 - sqrt(1.0 - beta), .score = beta, .noise = sqrt(beta)};
 }
 
-static struct move ancestral(const struct plan *plan, size_t j)
+static struct move ancestral(const struct process *process, const struct stretch *stretch)
 {
     struct move move;
     double kept;
 
-    if (plan->process->config.type == PROCESS_VE) {
-        move = reverse_diffusion(plan, j);
-        move.noise *= sigma_of(plan, j + 1) / sigma_of(plan, j);
+    if (process->config.type == PROCESS_VE) {
+        move = reverse_diffusion(process, stretch);
+        move.noise *= stretch->to / stretch->from;
         return move;
     }
-    move.noise = sqrt(beta_of(plan, j));
-    kept = sqrt(1.0 - beta_of(plan, j));
+    move.noise = sqrt(stretch->beta);
+    kept = sqrt(1.0 - stretch->beta);
     move.x = 1.0 / kept;
-    move.score = beta_of(plan, j) / kept;
+    move.score = stretch->beta / kept;
     return move;
 }
 
@@ -100,22 +120,26 @@ static void fill_move(struct plan_step *step, const struct plan *plan, const str
     step->coefficient[UPDATE_NOISE] = move->noise;
 }
 
-static void fill_prediction(struct plan_step *step, const struct plan *plan, size_t j,
-                            enum predictor predictor)
+static void fill_prediction(struct plan_step *step, const struct plan *plan,
+                            const struct stretch *stretch, enum predictor predictor)
 {
-    static struct move (*const predictors[])(const struct plan *plan, size_t j) = {
+    static struct move (*const predictors[])(const struct process *process,
+                                             const struct stretch *stretch) = {
         [PREDICTOR_REVERSE_DIFFUSION] = reverse_diffusion,
         [PREDICTOR_ANCESTRAL] = ancestral,
         [PREDICTOR_EULER_MARUYAMA] = euler_maruyama,
     };
-    const bool is_last = j + 1 == plan->steps;
-    struct move move = predictors[predictor](plan, j);
+    struct move move = predictors[predictor](plan->process, stretch);
 
-    if (is_last)
+    if (step->to.sigma == 0.0)
         move.noise = 0.0;
-    step->to = is_last ? (struct level){.alpha = 1.0, .sigma = 0.0}
-                       : process_level(plan->process, time_of(plan, j + 1));
     fill_move(step, plan, &move);
+}
+
+static struct level level_after(const struct plan *plan, size_t j)
+{
+    return j + 1 < plan->steps ? process_level(plan->process, time_of(plan, j + 1))
+                               : (struct level){.alpha = 1.0, .sigma = 0.0};
 }
 
 /* --- correctors ------------------------------------------------------------------------------- */
@@ -199,11 +223,58 @@ bool sde_plan(struct plan *plan, const struct sde_step *parts, struct error *err
         step_ask_at_time(step, plan->process, time_of(plan, j));
         step->draws = true;
         step->is_inner = i % each + 1 < each;
-        if (i % each < parts->corrections)
+        if (i % each < parts->corrections) {
             fill_correction(step, plan, j);
-        else
-            fill_prediction(step, plan, j, parts->predictor);
+        } else {
+            const struct stretch stretch = stretch_of(plan, j);
+
+            step->to = level_after(plan, j);
+            fill_prediction(step, plan, &stretch, parts->predictor);
+        }
     }
+    return check_levels(plan, error);
+}
+
+/* A step covers its time whole. (N steps of a row are N - 1 intervals apart, so that each covers a
+ * little less, as the paper's code has it.) */
+static struct stretch single_stretch(const struct process *process, double from, double to)
+{
+    const struct level above = process_level(process, from);
+    const struct level below =
+        to > 0.0 ? process_level(process, to) : (struct level){.alpha = 1.0, .sigma = 0.0};
+    struct stretch stretch = {
+        .t = from, .length = from - to, .from = above.sigma, .to = below.sigma};
+
+    if (process->config.type == PROCESS_TABLE)
+        stretch.beta = 1.0 - above.alpha * above.alpha / (below.alpha * below.alpha);
+    if (is_vp_like(process))
+        stretch.beta = process_drift(process, from).g2 * stretch.length;
+    return stretch;
+}
+
+bool sde_plan_step(struct plan *plan, enum predictor predictor, const struct step_times *times,
+                   struct error *error)
+{
+    const struct process *process = plan->process;
+    const double from = moment_time(process, times->from);
+    const double to = isnan(times->to) ? 0.0 : moment_time(process, times->to);
+    const struct stretch stretch = single_stretch(process, from, to);
+    struct plan_step *step;
+
+    if (predictor != PREDICTOR_EULER_MARUYAMA && !(stretch.beta < 1.0))
+        return error_set(error, ERROR_INVALID,
+                         "t_next must be nearer to t: over so long a step the beta of %s would be "
+                         "%g, not below 1",
+                         plan->sampler->name, stretch.beta);
+    if (!steps_allocate(plan, 1, error))
+        return false;
+    step = &plan->step[0];
+    step_ask_at_time(step, process, from);
+    step->to = (struct level){.alpha = 1.0, .sigma = 0.0};
+    if (to > 0.0)
+        step->to = process_level(process, to);
+    step->draws = to > 0.0;
+    fill_prediction(step, plan, &stretch, predictor);
     return check_levels(plan, error);
 }
 

@@ -20,6 +20,11 @@ struct sde_step {
  * for betas below 1, a predictor that the process does not have; NO_MEMORY. */
 MUST_CHECK bool sde_plan(struct plan *plan, const struct sde_step *parts, struct error *error);
 
+/* A single step, by a predictor alone, over the whole of its time. INVALID: so long a step that
+ * beta is not below 1; NO_MEMORY. */
+MUST_CHECK bool sde_plan_step(struct plan *plan, enum predictor predictor,
+                              const struct step_times *times, struct error *error);
+
 /* An option_default of these samplers. */
 double sde_default(const struct process *process, enum sampler_option option);
 

@@ -167,6 +167,14 @@ void steps_begin(struct row *row, const struct plan *plan)
     row_ask(row, plan);
 }
 
+void row_draw(struct row *row, const struct plan *plan)
+{
+    if (row->given_noise == NULL)
+        rng_randn(&row->rng, row->noise, plan->dim);
+    else
+        memcpy(row->noise, row->given_noise, plan->dim * sizeof *row->noise);
+}
+
 enum advance row_repeat(struct row *row, const struct plan *plan)
 {
     row->evaluations++;

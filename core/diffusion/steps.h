@@ -58,6 +58,10 @@ void steps_begin(struct row *row, const struct plan *plan);
 /* Input, time, level, conversion of step row->step, from row->x. */
 void row_ask(struct row *row, const struct plan *plan);
 
+/* row->noise: z of the step in progress, one randn(dim), or what a probe's row was given instead.
+ */
+void row_draw(struct row *row, const struct plan *plan);
+
 /* The end of an advance: one evaluation more was made; the next step is asked, or the row is done
  * or, when x is no longer finite, has failed. */
 enum advance row_next(struct row *row, const struct plan *plan);

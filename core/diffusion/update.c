@@ -50,8 +50,17 @@ void update_with_noise(struct row *row, const struct plan *plan, const float *ou
 {
     const struct update update = update_for(row, plan, output);
 
-    rng_randn(&row->rng, row->noise, plan->dim);
+    row_draw(row, plan);
     move_with_noise(&update, output, row->noise, row->x, plan->dim);
+}
+
+double update_variance(const struct plan *plan, const float *output, size_t i)
+{
+    const double deviation = plan->step[0].coefficient[UPDATE_NOISE];
+
+    (void)output;
+    (void)i;
+    return deviation * deviation;
 }
 
 bool with_timesteps(struct plan *plan,

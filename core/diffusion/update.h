@@ -42,6 +42,9 @@ static inline double_pair update_mean_pair(const struct update *update, double_p
 void update_without_noise(struct row *row, const struct plan *plan, const float *output);
 void update_with_noise(struct row *row, const struct plan *plan, const float *output);
 
+/* A step_variance. */
+double update_variance(const struct plan *plan, const float *output, size_t i);
+
 /* --- The plan of these samplers. */
 
 /* The plan of a sampler on a table: `fill` is called with room for plan->steps timesteps. */

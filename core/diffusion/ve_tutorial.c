@@ -1,5 +1,6 @@
 #include "core/diffusion/ve_tutorial.h"
 
+#include "core/diffusion/single_step.h"
 #include "core/diffusion/update.h"
 
 #include <math.h>
@@ -38,6 +39,23 @@ static void fill_step(struct plan_step *step, double share, double deviation)
     step->coefficient[UPDATE_X] = 1.0 - share + share * conversion->x0_x * step->input_scale;
     step->coefficient[UPDATE_OUTPUT] = share * conversion->x0_o;
     step->coefficient[UPDATE_NOISE] = deviation;
+}
+
+/* The fraction is of times that are as the squares of sigma, whatever sigma_q. */
+bool ve_tutorial_plan_step(struct plan *plan, double (*fraction)(double t, double next),
+                           double noise, const struct step_times *times, struct error *error)
+{
+    struct plan_step *step;
+    double sigma[2];
+
+    if (!sigmas_of_step(sigma, plan, times, error) || !steps_allocate(plan, 1, error))
+        return false;
+    step = &plan->step[0];
+    step_ask_at_sigma(step, plan->process, sigma[0]);
+    step->to = (struct level){.alpha = 1.0, .sigma = sigma[1]};
+    fill_step(step, fraction(sigma[0] * sigma[0], sigma[1] * sigma[1]),
+              noise * sqrt((sigma[0] - sigma[1]) * (sigma[0] + sigma[1])));
+    return steps_check_x0(plan, error);
 }
 
 bool ve_tutorial_plan(struct plan *plan, double (*fraction)(double t, double next), double noise,

@@ -14,4 +14,9 @@ double ve_tutorial_default(const struct process *process, enum sampler_option op
 MUST_CHECK bool ve_tutorial_plan(struct plan *plan, double (*fraction)(double t, double next),
                                  double noise, struct error *error);
 
+/* The same of a single step; noise of variance noise^2 (sigma^2 - sigma_next^2). */
+MUST_CHECK bool ve_tutorial_plan_step(struct plan *plan, double (*fraction)(double t, double next),
+                                      double noise, const struct step_times *times,
+                                      struct error *error);
+
 #endif
