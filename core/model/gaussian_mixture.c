@@ -335,6 +335,50 @@ static void set_shares(const struct mixture *mixture, const struct place *place,
         at[k].share /= sum;
 }
 
+/* Of one component: its score, and what it says of x_0. */
+struct said {
+    double score, x_0;
+};
+
+static struct said said_by(const struct component *component, double variance, double alpha,
+                           double x, size_t j)
+{
+    double d = x - alpha * component->mean[j];
+    return (struct said){-d / variance,
+                         component->mean[j] + alpha * component->variance / variance * d};
+}
+
+/* tr(d output / d x): with q_k a component's score, S the mean of them, tr dS/dx = sum r_k
+ * (|q_k - S|^2 - D / v_k), and that of x_0 likewise; the output is linear in both. */
+static double divergence(const struct mixture *mixture, const struct place *place, size_t begin,
+                         size_t end, const struct at_level *at)
+{
+    double alpha = place->level.alpha, of_score = 0, of_x_0 = 0, dim = (double)mixture->dim;
+    for (size_t j = 0; j < mixture->dim; j++) {
+        struct said mean = {0, 0};
+        for (size_t k = begin; k < end; k++) {
+            struct said said =
+                said_by(&mixture->components[k], at[k].variance, alpha, (double)place->x[j], j);
+            mean.score += at[k].share * said.score;
+            mean.x_0 += at[k].share * said.x_0;
+        }
+        for (size_t k = begin; k < end; k++) {
+            struct said said =
+                said_by(&mixture->components[k], at[k].variance, alpha, (double)place->x[j], j);
+            double beside = at[k].share * (said.score - mean.score);
+            of_score += beside * (said.score - mean.score);
+            of_x_0 += beside * (said.x_0 - mean.x_0);
+        }
+    }
+    for (size_t k = begin; k < end; k++) {
+        of_score -= at[k].share * dim / at[k].variance;
+        of_x_0 += at[k].share * dim * alpha * mixture->components[k].variance / at[k].variance;
+    }
+    return place->wants_score ? of_score
+                              : process_output(mixture->process, place->level, of_x_0,
+                                               -place->level.sigma * of_score);
+}
+
 static void answer(const struct mixture *mixture, const struct place *place, struct at_level *at)
 {
     size_t begin = place->label < 0 ? 0 : mixture->first[place->label];
@@ -354,6 +398,8 @@ static void answer(const struct mixture *mixture, const struct place *place, str
                                        : process_output(mixture->process, place->level, x_0,
                                                         place->level.sigma * score));
     }
+    if (place->divergence != NULL)
+        *place->divergence = divergence(mixture, place, begin, end, at);
 }
 
 static void run_item(void *context, size_t item, unsigned worker)
@@ -394,6 +440,7 @@ static void gaussian_mixture_close(struct model *model)
 const struct family family_gaussian_mixture = {
     .name = "GaussianMixture",
     .weightless = true,
+    .knows_divergence = true,
     .open = gaussian_mixture_open,
     .workspace_bytes = gaussian_mixture_workspace_bytes,
     .evaluate = gaussian_mixture_evaluate,

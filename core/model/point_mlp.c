@@ -10,42 +10,20 @@
 #include "core/base/math.h"
 #include "core/model/folder.h"
 #include "core/model/model.h"
-#include "core/model/tensor_list.h"
+#include "core/model/point_mlp_inside.h"
+#include "core/model/point_mlp_trace.h"
 #include "core/nn/embedding.h"
-#include "core/nn/memo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH_MAX  65536
-#define LAYERS_MAX 64
+#define WIDTH_MAX 65536
 
-enum { TILE = 8, ROWS_MAX = 64, MATRICES = 3 };
+enum { TILE = POINT_MLP_TILE, ROWS_MAX = POINT_MLP_ROWS_MAX, MATRICES = 3 };
 
 /* More of them are worth a product of their own. */
 #define DIM_BEHIND_SUMS 16
-
-struct layer {
-    struct linear_shape shape;
-    size_t weights, bias;
-};
-
-struct point_mlp {
-    const struct kernels *kernels;
-    size_t dim, time_dim, class_count; /* 0: no classes */
-    bool fourier;
-    enum activation activation;
-    struct layer layers[LAYERS_MAX + 1];
-    size_t layer_count;
-    size_t widest;            /* of the input and all layers */
-    size_t time, class_table; /* offsets: frequencies or features; rows of time_dim */
-    struct tensor_list tensors;
-    struct arena arena;
-    bool any_rows;      /* no row of a product depends on how many there are */
-    size_t x_weights;   /* offset: [dim][width of the first layer] where x comes last */
-    struct memo *times; /* embeddings; where x comes last, sums over them and the class */
-};
 
 /* --- config ----------------------------------------------------------------------------------- */
 
@@ -67,7 +45,7 @@ static bool read_widths(const struct folder *folder, struct point_mlp *mlp, stru
 {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(folder_config(folder), "hidden_dims");
     int count = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
-    if (count < 1 || count > LAYERS_MAX)
+    if (count < 1 || count > POINT_MLP_LAYERS_MAX)
         return refuse(folder, "hidden_dims must be a list of 1..64 integers in 1..65536", error);
     const cJSON *item;
     cJSON_ArrayForEach(item, list)
@@ -140,8 +118,7 @@ static void expect_layer(struct point_mlp *mlp, size_t index, size_t in)
     mlp->widest = out > mlp->widest ? out : mlp->widest;
 }
 
-/* Where x comes last. */
-static bool sums_known(const struct point_mlp *mlp)
+bool point_mlp_sums_known(const struct point_mlp *mlp)
 {
     return mlp->any_rows && mlp->dim <= DIM_BEHIND_SUMS;
 }
@@ -161,7 +138,7 @@ static void expect_tensors(struct point_mlp *mlp)
         in += mlp->time_dim;
     }
     mlp->widest = in;
-    if (sums_known(mlp))
+    if (point_mlp_sums_known(mlp))
         mlp->x_weights = tensor_list_room(&mlp->tensors, mlp->dim * mlp->layers[0].shape.out);
     for (size_t i = 0; i < mlp->layer_count; i++) {
         expect_layer(mlp, i, in);
@@ -169,19 +146,19 @@ static void expect_tensors(struct point_mlp *mlp)
     }
 }
 
-static float *weights_at(const struct point_mlp *mlp, size_t offset)
+float *point_mlp_floats(const struct point_mlp *mlp, size_t offset)
 {
     return (float *)(void *)mlp->arena.base + offset;
 }
 
-static void run_product(const struct point_mlp *mlp, size_t index, size_t rows, const float *bias,
-                        const float *in, float *out)
+void point_mlp_product(const struct point_mlp *mlp, size_t index, size_t rows, const float *bias,
+                       const float *in, float *out)
 {
     const struct layer *layer = &mlp->layers[index];
     const struct linear_kernel *linear = mlp->kernels->linear;
     struct linear_shape shape = layer->shape;
     shape.rows = rows;
-    struct layer_call call = {.weights = weights_at(mlp, layer->weights),
+    struct layer_call call = {.weights = point_mlp_floats(mlp, layer->weights),
                               .bias = bias,
                               .in = in,
                               .out = out,
@@ -201,7 +178,7 @@ static bool read_x_weights(struct point_mlp *mlp, struct error *error)
         return error_set(error, ERROR_NO_MEMORY, "no memory for a network");
     for (size_t k = 0; k < mlp->dim; k++)
         units[k * width + k] = 1.0f;
-    run_product(mlp, 0, mlp->dim, NULL, units, weights_at(mlp, mlp->x_weights));
+    point_mlp_product(mlp, 0, mlp->dim, NULL, units, point_mlp_floats(mlp, mlp->x_weights));
     free(units);
     return true;
 }
@@ -215,9 +192,9 @@ static bool prepare(struct point_mlp *mlp, struct folder *folder, struct error *
     if (!tensor_list_load(&mlp->tensors, folder, &mlp->arena, error))
         return false;
     if (!mlp->fourier)
-        embedding_frequencies(mlp->time_dim / 2, 0, weights_at(mlp, mlp->time));
+        embedding_frequencies(mlp->time_dim / 2, 0, point_mlp_floats(mlp, mlp->time));
     tensor_list_finish(&mlp->tensors);
-    if (!sums_known(mlp))
+    if (!point_mlp_sums_known(mlp))
         return memo_create(mlp->time_dim, &mlp->times, error);
     return read_x_weights(mlp, error) && memo_create(mlp->layers[0].shape.out, &mlp->times, error);
 }
@@ -249,9 +226,14 @@ static size_t matrix_bytes(const struct point_mlp *mlp)
     return arena_rounded(rows * mlp->widest * sizeof(float));
 }
 
+static size_t worker_bytes(const struct point_mlp *mlp)
+{
+    return MATRICES * matrix_bytes(mlp) + point_mlp_trace_bytes(mlp);
+}
+
 static size_t point_mlp_workspace_bytes(const struct model *model, unsigned threads)
 {
-    return (size_t)threads * MATRICES * matrix_bytes(model->network);
+    return threads * worker_bytes(model->network);
 }
 
 struct batch {
@@ -264,7 +246,7 @@ struct batch {
 static void embed_time(const struct point_mlp *mlp, double time, float *out)
 {
     size_t half = mlp->time_dim / 2;
-    const float *weights = weights_at(mlp, mlp->time);
+    const float *weights = point_mlp_floats(mlp, mlp->time);
     if (!mlp->fourier) {
         embedding_sinusoidal(weights, half, time, true, out);
         return;
@@ -279,7 +261,7 @@ static void embed_time(const struct point_mlp *mlp, double time, float *out)
 static void copy_class(const struct point_mlp *mlp, int32_t label, float *row)
 {
     if (mlp->class_count > 0)
-        memcpy(row, weights_at(mlp, mlp->class_table) + (size_t)label * mlp->time_dim,
+        memcpy(row, point_mlp_floats(mlp, mlp->class_table) + (size_t)label * mlp->time_dim,
                mlp->time_dim * sizeof *row);
 }
 
@@ -327,7 +309,7 @@ static void add_up(const struct point_mlp *mlp, const struct place *places, cons
         embed_time(mlp, places[missing[i]].time, time);
         copy_class(mlp, places[missing[i]].label, time + mlp->time_dim);
     }
-    run_product(mlp, 0, count, NULL, in, out);
+    point_mlp_product(mlp, 0, count, NULL, in, out);
     for (size_t i = 0; i < count; i++) {
         const struct place *place = &places[missing[i]];
         const float *row = out + i * shape->out;
@@ -336,9 +318,9 @@ static void add_up(const struct point_mlp *mlp, const struct place *places, cons
     }
 }
 
-/* The first layer where x comes last, into matrices[0]. */
+/* The first layer where x comes last, into matrices[0]; slopes NULL: they are not kept. */
 static void run_first(const struct point_mlp *mlp, const struct place *places, size_t count,
-                      float *const matrices[MATRICES])
+                      float *const matrices[MATRICES], const struct slopes *slopes)
 {
     size_t missing[ROWS_MAX], missing_count = 0, width = mlp->layers[0].shape.out;
     float *sums = matrices[0], *x = matrices[1];
@@ -360,28 +342,66 @@ static void run_first(const struct point_mlp *mlp, const struct place *places, s
     }
     bool is_last = mlp->layer_count == 1;
     struct row_end end = {.activation = is_last ? ACTIVATION_NONE : mlp->activation,
-                          .bias = weights_at(mlp, mlp->layers[0].bias),
+                          .bias = point_mlp_floats(mlp, mlp->layers[0].bias),
                           .x = x,
-                          .weights = weights_at(mlp, mlp->x_weights),
+                          .weights = point_mlp_floats(mlp, mlp->x_weights),
                           .depth = mlp->dim};
+    if (slopes != NULL)
+        point_mlp_keep(mlp, 0, count, sums, &end, slopes);
     mlp->kernels->pointwise->finish_rows(&end, sums, count, width);
 }
 
 /* A product's bias may be added first or last, as its kernel has it; where it is last, it is added
  * on the way to the activation. */
-static void run_layer(const struct point_mlp *mlp, size_t index, size_t rows, const float *in,
-                      float *out)
+static void run_layer(const struct point_mlp *mlp, size_t index, size_t rows,
+                      float *const in_out[2], const struct slopes *slopes)
 {
     const struct pointwise *pointwise = mlp->kernels->pointwise;
-    const float *bias = weights_at(mlp, mlp->layers[index].bias);
+    const float *bias = point_mlp_floats(mlp, mlp->layers[index].bias);
+    float *out = in_out[1];
     size_t width = mlp->layers[index].shape.out;
     bool is_last = index + 1 == mlp->layer_count, joined = mlp->any_rows && !is_last;
-    run_product(mlp, index, rows, joined ? NULL : bias, in, out);
+    point_mlp_product(mlp, index, rows, joined ? NULL : bias, in_out[0], out);
     struct row_end end = {.activation = mlp->activation, .bias = bias};
+    if (slopes != NULL && !is_last)
+        point_mlp_keep(mlp, index, rows, out, joined ? &end : NULL, slopes);
     if (joined)
         pointwise->finish_rows(&end, out, rows, width);
     else if (!is_last)
         pointwise->activate(mlp->activation, out, out, rows * width);
+}
+
+/* So many places as matrices have rows, or as slopes are kept of. */
+static void run_places(const struct point_mlp *mlp, const struct place *places, size_t count,
+                       float *const matrices[MATRICES], const struct slopes *slopes)
+{
+    size_t first = 0, width = mlp->layers[0].shape.in, rows = mlp->any_rows ? count : TILE;
+    if (point_mlp_sums_known(mlp)) {
+        run_first(mlp, places, count, matrices, slopes);
+        first = 1;
+    } else {
+        fill_rows(mlp, places, count, matrices[0]);
+        memset(matrices[0] + count * width, 0, (rows - count) * width * sizeof(float));
+    }
+    float *in_out[2] = {matrices[0], matrices[1]};
+    for (size_t i = first; i < mlp->layer_count; i++) {
+        run_layer(mlp, i, rows, in_out, slopes);
+        float *swap = in_out[0];
+        in_out[0] = in_out[1];
+        in_out[1] = swap;
+    }
+    for (size_t i = 0; i < count; i++)
+        memcpy(places[i].output, in_out[0] + i * mlp->dim, mlp->dim * sizeof(float));
+    if (slopes != NULL)
+        point_mlp_trace(mlp, places, count, slopes, matrices);
+}
+
+static bool any_wants_divergence(const struct place *places, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (places[i].divergence != NULL)
+            return true;
+    return false;
 }
 
 static void run_rows(void *context, size_t item, unsigned worker)
@@ -389,27 +409,19 @@ static void run_rows(void *context, size_t item, unsigned worker)
     const struct batch *batch = context;
     const struct point_mlp *mlp = batch->mlp;
     const struct place *places = batch->places + item * batch->rows;
-    size_t rest = batch->count - item * batch->rows;
-    size_t count = rest < batch->rows ? rest : batch->rows, rows = mlp->any_rows ? count : TILE;
-    size_t bytes = matrix_bytes(mlp), first = 0, width = mlp->layers[0].shape.in;
-    float *own = (float *)(void *)(batch->workspace + (size_t)worker * MATRICES * bytes);
+    size_t rest = batch->count - item * batch->rows, bytes = matrix_bytes(mlp);
+    size_t count = rest < batch->rows ? rest : batch->rows, most = count;
+    unsigned char *room = batch->workspace + worker * worker_bytes(mlp);
+    float *own = (float *)(void *)room;
     float *matrices[MATRICES] = {own, own + bytes / sizeof *own, own + 2 * bytes / sizeof *own};
-    if (sums_known(mlp)) {
-        run_first(mlp, places, count, matrices);
-        first = 1;
-    } else {
-        fill_rows(mlp, places, count, matrices[0]);
-        memset(matrices[0] + count * width, 0, (rows - count) * width * sizeof *own);
+    struct slopes slopes, *kept = NULL;
+    if (any_wants_divergence(places, count)) {
+        slopes = point_mlp_slopes(mlp, room + MATRICES * bytes);
+        kept = &slopes;
+        most = most < POINT_MLP_TRACED ? most : POINT_MLP_TRACED;
     }
-    float *in = matrices[0], *out = matrices[1];
-    for (size_t i = first; i < mlp->layer_count; i++) {
-        run_layer(mlp, i, rows, in, out);
-        float *swap = in;
-        in = out;
-        out = swap;
-    }
-    for (size_t i = 0; i < count; i++)
-        memcpy(places[i].output, in + i * mlp->dim, mlp->dim * sizeof *in);
+    for (size_t done = 0; done < count; done += most)
+        run_places(mlp, places + done, count - done < most ? count - done : most, matrices, kept);
 }
 
 static void point_mlp_evaluate(const struct model *model, const struct place *places, size_t count,
@@ -448,6 +460,7 @@ static void point_mlp_close(struct model *model)
 
 const struct family family_point_mlp = {
     .name = "PointMLP",
+    .knows_divergence = true,
     .open = point_mlp_open,
     .workspace_bytes = point_mlp_workspace_bytes,
     .work = point_mlp_work,

@@ -19,7 +19,11 @@ static bool open_mixture(const char *config, const char *head, struct model **mo
 {
     char schedule[200], whole[1000];
     snprintf(schedule, sizeof schedule,
-             "{\"_class_name\":\"DDPMScheduler\",\"clip_sample\":false,\"prediction_type\":\"%s\"}",
+             strcmp(head, "velocity") == 0
+                 ? "{\"_class_name\":\"DenoisedProcess\",\"process\":\"flow\","
+                   "\"prediction_type\":\"%s\"}"
+                 : "{\"_class_name\":\"DDPMScheduler\",\"clip_sample\":false,"
+                   "\"prediction_type\":\"%s\"}",
              head);
     snprintf(whole, sizeof whole, "{\"_class_name\":\"GaussianMixture\",%s}", config);
     scratch_text(&scratch, "m/config.json", whole);
@@ -125,6 +129,99 @@ static void the_score_is_answered_to_who_asks_for_it(void **state)
     place.wants_score = false;
     evaluate(model, &place, 1, 1);
     assert_true(fabs((double)y[0] + GOLDEN[5].epsilon[0] / .8) < 1e-6);
+    model_close(model);
+}
+
+/* Of THREE, in double: the output of a head, or the score. */
+static void exact_output(const char *head, struct level level, const double *x, double *output)
+{
+    static const double weight[] = {.5, .3, .2}, variance[] = {.25, 1, 0};
+    static const double mean[][2] = {{0, 0}, {2, -1}, {-1, 3}};
+    double share[3], sum = 0, v[3];
+    for (size_t k = 0; k < 3; k++) {
+        double a = x[0] - level.alpha * mean[k][0], b = x[1] - level.alpha * mean[k][1];
+        v[k] = level.alpha * level.alpha * variance[k] + level.sigma * level.sigma;
+        share[k] = weight[k] / v[k] * exp(-(a * a + b * b) / (2 * v[k]));
+        sum += share[k];
+    }
+    for (size_t i = 0; i < 2; i++) {
+        double x_0 = 0, score = 0;
+        for (size_t k = 0; k < 3; k++) {
+            double d = x[i] - level.alpha * mean[k][i];
+            x_0 += share[k] / sum * (mean[k][i] + level.alpha * variance[k] / v[k] * d);
+            score -= share[k] / sum * d / v[k];
+        }
+        const double epsilon = -level.sigma * score;
+        output[i] = strcmp(head, "epsilon") == 0        ? epsilon
+                    : strcmp(head, "sample") == 0       ? x_0
+                    : strcmp(head, "v_prediction") == 0 ? level.alpha * epsilon - level.sigma * x_0
+                    : strcmp(head, "velocity") == 0     ? epsilon - x_0
+                                                        : score;
+    }
+}
+
+static double exact_trace(const char *head, struct level level, const float *x)
+{
+    double trace = 0;
+    for (size_t i = 0; i < 2; i++) {
+        double at[] = {(double)x[0], (double)x[1]}, above[2], below[2], middle = at[i];
+        at[i] = middle + 1e-5;
+        exact_output(head, level, at, above);
+        at[i] = middle - 1e-5;
+        exact_output(head, level, at, below);
+        trace += (above[i] - below[i]) / 2e-5;
+    }
+    return trace;
+}
+
+static void the_divergence_of_every_head_is_that_of_central_differences(void **state)
+{
+    (void)state;
+    static const char *const HEADS[] = {"epsilon", "sample", "v_prediction", "score", "velocity"};
+    static const float X[][2] = {{.7f, -1.2f}, {-.4f, 1.1f}, {3, 3}, {0, 0}};
+    static const struct level LEVELS[] = {{.6, .8}, {.95, .31225}, {.1, .995}};
+    for (size_t head = 0; head < 5; head++) {
+        struct model *model = opened(THREE, HEADS[head]);
+        assert_true(model->family->knows_divergence);
+        for (size_t i = 0; i < 12; i++) {
+            float output[2];
+            double divergence = NAN, expected;
+            struct place place = {.x = X[i / 3],
+                                  .output = output,
+                                  .label = -1,
+                                  .level = LEVELS[i % 3],
+                                  .divergence = &divergence};
+            if (head == 4)
+                place.level.alpha = 1 - place.level.sigma;
+            for (int wants = 0; wants < 2; wants++) {
+                place.wants_score = wants == 1;
+                evaluate(model, &place, 1, 1);
+                expected = exact_trace(wants ? "score" : HEADS[head], place.level, place.x);
+                if (!(fabs(divergence - expected) <= 1e-7 * (1 + fabs(expected))))
+                    fail_msg("%s: %.10g instead of %.10g", HEADS[head], divergence, expected);
+            }
+        }
+        model_close(model);
+    }
+}
+
+/* One component at a time is a normal distribution: its trace is a number of the level alone. */
+static void a_labels_divergence_is_that_of_its_components_alone(void **state)
+{
+    (void)state;
+    struct model *model = opened("\"weights\":[0.5,0.5],\"means\":[[4],[-4]],\"stds\":[0.5,2],"
+                                 "\"labels\":[1,0]",
+                                 "epsilon");
+    const float x = .3f;
+    float y;
+    double divergence;
+    struct place place = {
+        .x = &x, .output = &y, .label = 0, .level = {.8, .6}, .divergence = &divergence};
+    evaluate(model, &place, 1, 1);
+    assert_true(fabs(divergence - .6 / (.64 * 4 + .36)) < 1e-12);
+    place.label = 1;
+    evaluate(model, &place, 1, 1);
+    assert_true(fabs(divergence - .6 / (.64 * .25 + .36)) < 1e-12);
     model_close(model);
 }
 
@@ -241,6 +338,8 @@ int main(void)
         cmocka_unit_test(answers_in_every_form_are_the_known_ones),
         cmocka_unit_test(a_label_answers_from_its_components_alone),
         cmocka_unit_test(the_score_is_answered_to_who_asks_for_it),
+        cmocka_unit_test(the_divergence_of_every_head_is_that_of_central_differences),
+        cmocka_unit_test(a_labels_divergence_is_that_of_its_components_alone),
         cmocka_unit_test(bits_depend_on_the_place_alone),
         cmocka_unit_test(far_points_give_finite_answers),
         cmocka_unit_test(broken_mixtures_are_refused_by_key),

@@ -113,13 +113,13 @@ static void embed(const char *embedding, double time, double *out)
     }
 }
 
-static void forward(const char *embedding, const char *activation, const struct place *place,
-                    double *out)
+static void forward_at(const char *embedding, const char *activation, const struct place *place,
+                       const double *x, double *out)
 {
     static const size_t SIZES[] = {DIM + 2 * TIME, 16, 9, DIM};
     double z[WIDEST * WIDEST], next[WIDEST], table[CLASSES * TIME];
     for (size_t i = 0; i < DIM; i++)
-        z[i] = (double)place->x[i];
+        z[i] = x[i];
     embed(embedding, place->time, z + DIM);
     read_tensor("class_embedding.weight", table);
     memcpy(z + DIM + TIME, table + (size_t)place->label * TIME, TIME * sizeof *z);
@@ -141,12 +141,20 @@ static void forward(const char *embedding, const char *activation, const struct 
     memcpy(out, z, DIM * sizeof *out);
 }
 
+static void forward(const char *embedding, const char *activation, const struct place *place,
+                    double *out)
+{
+    const double x[] = {(double)place->x[0], (double)place->x[1], (double)place->x[2]};
+    forward_at(embedding, activation, place, x, out);
+}
+
+static const char *const KINDS[][2] = {{"sinusoidal", "silu"}, {"fourier", "silu"},
+                                       {"sinusoidal", "gelu"}, {"sinusoidal", "relu"},
+                                       {"fourier", "elu"},     {"sinusoidal", "tanh"}};
+
 static void forwards_are_those_of_the_formulas(void **state)
 {
     (void)state;
-    static const char *const KINDS[][2] = {{"sinusoidal", "silu"}, {"fourier", "silu"},
-                                           {"sinusoidal", "gelu"}, {"sinusoidal", "relu"},
-                                           {"fourier", "elu"},     {"sinusoidal", "tanh"}};
     const struct backend *backend;
     for (size_t k = 0; k < sizeof KINDS / sizeof *KINDS; k++) {
         write_model(KINDS[k][0], KINDS[k][1]);
@@ -165,6 +173,50 @@ static void forwards_are_those_of_the_formulas(void **state)
     }
 }
 
+/* By central differences in double. */
+static double trace_of(const char *embedding, const char *activation, const struct place *place)
+{
+    double trace = 0;
+    for (size_t i = 0; i < DIM; i++) {
+        double x[] = {(double)place->x[0], (double)place->x[1], (double)place->x[2]};
+        double above[DIM], below[DIM], middle = x[i];
+        x[i] = middle + 1e-5;
+        forward_at(embedding, activation, place, x, above);
+        x[i] = middle - 1e-5;
+        forward_at(embedding, activation, place, x, below);
+        trace += (above[i] - below[i]) / 2e-5;
+    }
+    return trace;
+}
+
+static void a_divergence_is_that_of_the_formulas(void **state)
+{
+    (void)state;
+    const struct backend *backend;
+    for (size_t k = 0; k < sizeof KINDS / sizeof *KINDS; k++) {
+        write_model(KINDS[k][0], KINDS[k][1]);
+        for (size_t i = 0; (backend = kernel_list_at(i)) != NULL; i++) {
+            struct model *model = opened(backend);
+            assert_true(model->family->knows_divergence);
+            const float x[] = {0.5f, -2.0f, 1.25f};
+            float y[DIM], again[DIM];
+            double divergence = 0, expected;
+            struct place place = {.x = x, .output = y, .time = 17.5, .label = 1};
+            evaluate(model, &place, 1, 1);
+            place.output = again;
+            place.divergence = &divergence;
+            evaluate(model, &place, 1, 1);
+            assert_memory_equal(y, again, sizeof y); /* who asks for it gets the same output */
+            expected = trace_of(KINDS[k][0], KINDS[k][1], &place);
+            if (!(fabs(divergence - expected) <= 3e-6))
+                fail_msg("%s, %s on %s: %.9g instead of %.9g", KINDS[k][0], KINDS[k][1],
+                         backend->name, divergence, expected);
+            assert_true(fabs(expected) > 0.01);
+            model_close(model);
+        }
+    }
+}
+
 static void bits_depend_on_the_place_alone(void **state)
 {
     (void)state;
@@ -174,6 +226,7 @@ static void bits_depend_on_the_place_alone(void **state)
     for (size_t i = 0; (backend = kernel_list_at(i)) != NULL; i++) {
         struct model *model = opened(backend);
         float x[ALL], alone[ALL], batch[ALL];
+        double alone_divergence[COUNT] = {0}, divergence[COUNT];
         struct place places[COUNT];
         numbers_fill(x, ALL, 6);
         for (size_t k = 0; k < COUNT; k++) {
@@ -181,16 +234,22 @@ static void bits_depend_on_the_place_alone(void **state)
                                        .output = alone + k * DIM,
                                        .time = k < 20 ? 5.0 : (double)k,
                                        .label = (int32_t)(k % 2)};
+            if (k % 4 != 0) /* neighbours that ask for it and that do not */
+                places[k].divergence = &alone_divergence[k];
             evaluate(model, &places[k], 1, 1);
             places[k].output = batch + k * DIM;
+            if (k % 4 != 0)
+                places[k].divergence = &divergence[k];
         }
         model_close(model);
         for (unsigned threads = 1; threads <= 3; threads++) {
             model = opened(backend); /* one that remembers no time */
             memset(batch, 0, sizeof batch);
+            memset(divergence, 0, sizeof divergence);
             evaluate(model, places + 7, 12, threads);
             evaluate(model, places, COUNT, threads);
             assert_memory_equal(alone, batch, sizeof alone);
+            assert_memory_equal(alone_divergence, divergence, sizeof divergence);
             model_close(model);
         }
     }
@@ -279,6 +338,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forwards_are_those_of_the_formulas),
+        cmocka_unit_test(a_divergence_is_that_of_the_formulas),
         cmocka_unit_test(bits_depend_on_the_place_alone),
         cmocka_unit_test(broken_configs_are_refused_by_key),
         cmocka_unit_test(a_missing_key_and_a_surplus_tensor_are_named),
