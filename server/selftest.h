@@ -10,6 +10,7 @@
 #ifndef SELFTEST_H
 #define SELFTEST_H
 
+#include "core/base/buffer.h"
 #include "core/engine/engine.h"
 #include "server/http_client.h"
 
@@ -72,6 +73,12 @@ float *selftest_take(struct selftest *selftest, const struct selftest_run *run, 
 
 /* What GET /models/NAME/schedule says, parsed; to be deleted by the caller. NULL: error. */
 struct cJSON *selftest_schedule(struct selftest *selftest, const char *model, struct error *error);
+
+/* What POST answers to a body, parsed; to be deleted by the caller. The own engine is asked in the
+ * same words, read by the same tables. NULL: error, NOT_FOUND where a daemon does not serve the
+ * model. */
+struct cJSON *selftest_post(struct selftest *selftest, const char *path, struct buffer *body,
+                            struct error *error);
 
 /* How many points a share is taken of. */
 size_t selftest_points(const struct selftest *selftest, const struct selftest_run *run);
@@ -148,7 +155,7 @@ void selftest_paths(struct selftest *selftest);
 void selftest_shares(struct selftest *selftest);
 void selftest_trained(struct selftest *selftest);
 
-/* --- the two ways of asking: selftest_engine.c, selftest_remote.c --- */
+/* --- the two ways of asking: selftest_engine.c and selftest_post.c, selftest_remote.c --- */
 
 struct selftest_options {
     struct option_values values;
@@ -160,9 +167,16 @@ size_t selftest_dim(const struct selftest_run *run);
 
 MUST_CHECK bool selftest_engine_sample(struct selftest *selftest, const struct selftest_run *run,
                                        size_t n, float *x, struct error *error);
+MUST_CHECK bool selftest_engine_run(struct selftest *selftest, struct request *request,
+                                    struct error *error);
 MUST_CHECK bool selftest_remote_sample(struct selftest *selftest, const struct selftest_run *run,
                                        size_t n, float *x, struct error *error);
 struct cJSON *selftest_remote_schedule(struct selftest *selftest, const char *model,
                                        struct error *error);
+struct cJSON *selftest_remote_post(struct selftest *selftest, const char *path,
+                                   const struct buffer *body, struct error *error);
+
+/* The body of a good answer, parsed; NULL: what the problem says. */
+struct cJSON *selftest_read_answer(int status, const char *text, size_t size, struct error *error);
 
 #endif

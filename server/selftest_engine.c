@@ -227,7 +227,7 @@ static bool make_rows(struct rows *rows, const struct selftest_run *run, size_t 
     return true;
 }
 
-static bool run_request(struct selftest *selftest, struct request *request, struct error *error)
+bool selftest_engine_run(struct selftest *selftest, struct request *request, struct error *error)
 {
     if (!engine_submit(selftest->engine, request, error))
         return false;
@@ -263,7 +263,7 @@ bool selftest_engine_sample(struct selftest *selftest, const struct selftest_run
             request.trajectory =
                 (struct trajectory){1, trajectory_frames(plan, 1), frames, run->frames};
         request.conditioning = run->x_T != NULL ? &conditioning : NULL;
-        good = run_request(selftest, &request, error);
+        good = selftest_engine_run(selftest, &request, error);
     }
     free(rows.seeds);
     plan_destroy(plan);

@@ -171,17 +171,29 @@ static void read_nfe(const cJSON *list, struct part part, uint32_t *nfe)
     }
 }
 
-/* What a problem says of itself. */
-static bool refused(const struct http_answer *answer, struct error *error)
+/* What a problem says of itself: its first fault, or the whole. */
+static bool refused(int status, const char *text, size_t size, struct error *error)
 {
-    cJSON *problem = cJSON_ParseWithLength(answer->body, answer->size);
-    const char *detail = cJSON_GetStringValue(member(problem, "detail"));
+    cJSON *problem = cJSON_ParseWithLength(text, size);
+    const cJSON *faults = member(problem, "errors");
+    const cJSON *worst = cJSON_IsArray(faults) && faults->child != NULL ? faults->child : problem;
+    const char *detail = cJSON_GetStringValue(member(worst, "detail"));
 
-    error_write(error, answer->status == STATUS_UNKNOWN ? ERROR_NOT_FOUND : ERROR_INVALID,
-                "status %d: %.*s", answer->status, DETAIL_SIZE,
-                detail != NULL ? detail : answer->body);
+    error_write(error, status == STATUS_UNKNOWN ? ERROR_NOT_FOUND : ERROR_INVALID,
+                "status %d: %.*s", status, DETAIL_SIZE, detail != NULL ? detail : text);
     cJSON_Delete(problem);
     return false;
+}
+
+struct cJSON *selftest_read_answer(int status, const char *text, size_t size, struct error *error)
+{
+    cJSON *parsed = NULL;
+
+    if (status != STATUS_GOOD)
+        (void)refused(status, text, size, error);
+    else if ((parsed = cJSON_ParseWithLength(text, size)) == NULL)
+        (void)misread(error);
+    return parsed;
 }
 
 /* The body of a good answer, parsed; NULL: error. */
@@ -189,16 +201,19 @@ static cJSON *ask(const struct selftest *selftest, const char *path, const struc
                   struct error *error)
 {
     struct http_answer answer;
-    cJSON *parsed = NULL;
+    cJSON *parsed;
 
     if (!http_client_ask(&selftest->client, path, body, &answer, error))
         return NULL;
-    if (answer.status != STATUS_GOOD)
-        (void)refused(&answer, error);
-    else if ((parsed = cJSON_ParseWithLength(answer.body, answer.size)) == NULL)
-        (void)misread(error);
+    parsed = selftest_read_answer(answer.status, answer.body, answer.size, error);
     free(answer.body);
     return parsed;
+}
+
+struct cJSON *selftest_remote_post(struct selftest *selftest, const char *path,
+                                   const struct buffer *body, struct error *error)
+{
+    return ask(selftest, path, body, error);
 }
 
 bool selftest_connect(struct selftest *selftest, const char *url, struct error *error)
