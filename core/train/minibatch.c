@@ -46,6 +46,7 @@ bool minibatch_init(struct minibatch *batch, const struct train_options *options
                            .set = set,
                            .dim = set->dim,
                            .directions = objective_directions(options->objective, set->dim),
+                           .constant = objective_constant(options->objective, process, set->dim),
                            .x = calloc(floats, sizeof(float)),
                            .x_0 = calloc(floats, sizeof(float)),
                            .epsilon = calloc(floats, sizeof(float)),

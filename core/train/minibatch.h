@@ -18,6 +18,7 @@ struct minibatch {
     float *x, *x_0, *epsilon;     /* [batch][dim] */
     float *signs;                 /* [batch][dim], +-1; where there is one direction */
     struct objective_term *terms; /* [batch] */
+    double constant;              /* of the loss */
     int32_t *labels;              /* [batch]; the null class among them */
     double *times;                /* [batch], as the network is told */
     size_t *indices;              /* [batch], of a table */

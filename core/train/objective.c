@@ -89,24 +89,43 @@ bool objective_check(enum objective objective, const struct process_config *conf
     return true;
 }
 
-/* Of L_{t-1}, or L_0 at index 0, times T for an even choice of one t: Ho et al. 2020, eq. 8 and
- * 12; the variance of L_0 as in their code, that of the second step where it would be 0. */
-static struct objective_term bound_term(const struct process *process, size_t index, size_t dim)
+/* The posterior's variance and the model's in one step: Ho et al. 2020, eq. 7; that of L_0 as in
+ * their code, that of the second step where it would be 0. */
+struct variances {
+    double posterior, model;
+};
+
+static struct variances variances_at(const struct process *process, size_t index)
 {
     const struct schedule *table = &process->schedule;
     size_t at = index > 0 ? index : 1;
-    double beta = table->beta[index], rest = 1.0 - table->alpha_bar[index];
-    double before = 1.0 - table->alpha_bar[at - 1];
-    double posterior = table->beta[at] * before / (1.0 - table->alpha_bar[at]);
+    double before = 1.0 - table->alpha_bar[at - 1], rest = 1.0 - table->alpha_bar[at];
+    double posterior = table->beta[at] * before / rest;
     bool is_large = process_option(process, OPTION_VARIANCE_TYPE, (double)VARIANCE_FIXED_SMALL) ==
                     (double)VARIANCE_FIXED_LARGE;
-    double variance = is_large ? beta : posterior, count = (double)table->config.timesteps;
-    double constant = index == 0 ? math_log(TWO_PI * variance)
-                                 : math_log(variance / posterior) - 1.0 + posterior / variance;
-    return (struct objective_term){.weight =
-                                       count * beta * beta / (2.0 * variance * (1.0 - beta) * rest),
-                                   .of_epsilon = 1.0,
-                                   .constant = count * (double)dim * constant / 2.0};
+    return (struct variances){posterior, is_large ? table->beta[index] : posterior};
+}
+
+/* Of L_{t-1}, or L_0 at index 0, T times for an even choice of one t: eq. 8 and 12. */
+static double bound_weight(const struct process *process, size_t index)
+{
+    const struct schedule *table = &process->schedule;
+    double beta = table->beta[index], rest = 1.0 - table->alpha_bar[index];
+    return (double)table->config.timesteps * beta * beta /
+           (2.0 * variances_at(process, index).model * (1.0 - beta) * rest);
+}
+
+double objective_constant(enum objective objective, const struct process *process, size_t dim)
+{
+    if (objective != OBJECTIVE_BOUND)
+        return 0.0;
+    double sum = math_log(TWO_PI * variances_at(process, 0).model);
+    for (size_t i = 1; i < process->config.schedule.timesteps; i++) {
+        struct variances variances = variances_at(process, i);
+        double ratio = variances.posterior / variances.model;
+        sum += ratio - 1.0 - math_log(ratio);
+    }
+    return (double)dim * sum / 2.0;
 }
 
 struct objective_term objective_term(enum objective objective, const struct process *process,
@@ -114,7 +133,7 @@ struct objective_term objective_term(enum objective objective, const struct proc
 {
     const struct description *it = &descriptions[objective];
     if (objective == OBJECTIVE_BOUND)
-        return bound_term(process, index, dim);
+        return (struct objective_term){.weight = bound_weight(process, index), .of_epsilon = 1.0};
     double weight = it->head == HEAD_SCORE ? level.sigma * level.sigma : 1.0;
     if (it->directions != NO_DIRECTIONS)
         return (struct objective_term){.weight = weight};

@@ -50,17 +50,20 @@ MUST_CHECK bool objective_check(enum objective objective, const struct process_c
                                 struct error *error);
 
 /* The loss of a point at a level. Of a regression:
- *     weight |o - x_0 of_x0 - epsilon of_epsilon|^2 + constant
+ *     weight |o - x_0 of_x0 - epsilon of_epsilon|^2
  * with x_0 and epsilon as drawn, summed over dimensions; of implicit and sliced:
  *     weight (sum over directions v of v.(do/dx)v + |o|^2 / 2). */
 struct objective_term {
-    double weight, of_x0, of_epsilon, constant;
+    double weight, of_x0, of_epsilon;
 };
 
 /* At this level; `index`: of a table, 0-based, else not read. `dim` dimensions share the weight
  * where the loss is one a dimension. */
 struct objective_term objective_term(enum objective objective, const struct process *process,
                                      struct level level, size_t index, size_t dim);
+
+/* What the mean loss has besides, whatever the network says: of the bound the variances' part. */
+double objective_constant(enum objective objective, const struct process *process, size_t dim);
 
 /* Directions along which the output is differentiated: 0, 1 or dim of them. */
 size_t objective_directions(enum objective objective, size_t dim);

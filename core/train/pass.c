@@ -220,7 +220,7 @@ static double square_loss(const struct chunk *chunk, size_t i, const float *outp
         sum += error * error;
         back[j] = (float)(2.0 * term->weight * scale * error);
     }
-    return term->weight * sum + term->constant;
+    return term->weight * sum;
 }
 
 /* Of a point by score matching: what is differentiated along directions, and the output's half
@@ -354,5 +354,5 @@ double pass_run(struct pass *pass, const struct minibatch *batch, const float *w
         run_backwards(&chunk);
     }
     write_bias_gradients(pass, gradient);
-    return sum / (double)points;
+    return sum / (double)points + batch->constant;
 }

@@ -97,7 +97,7 @@ static double square_loss(const struct objective_term *term, const struct miniba
                         term->of_epsilon * (double)batch->epsilon[row * DIM + j];
         sum += (out->value[j] - target) * (out->value[j] - target);
     }
-    return term->weight * sum + term->constant;
+    return term->weight * sum;
 }
 
 /* v.(do/dx)v, and once |o|^2 / 2. */
@@ -126,7 +126,7 @@ static double loss_of(const struct mlp *mlp, const struct minibatch *batch, cons
         sum += batch->directions > 0 ? matching_loss(mlp, batch, row, weights)
                                      : square_loss(&batch->terms[row], batch, row, &out);
     }
-    return sum / (double)batch->options->batch;
+    return sum / (double)batch->options->batch + batch->constant;
 }
 
 /* --- both ------------------------------------------------------------------------------------- */
