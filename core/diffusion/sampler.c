@@ -285,6 +285,8 @@ void plan_destroy(struct plan *plan)
         return;
     free(plan->step);
     free(plan->lists);
+    for (size_t i = 0; i < 2; i++)
+        plan_destroy(plan->leg[i]);
     free(plan);
 }
 

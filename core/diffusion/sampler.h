@@ -63,6 +63,7 @@ struct plan {
     const char *warning;    /* a sentence about a plan that runs but cannot be meant, or NULL */
     struct plan_step *step; /* owned */
     int *lists;             /* owned: the lists of `options` */
+    struct plan *leg[2];    /* owned: plans that this one runs in turn (a round trip), or NULL */
 };
 
 /* Floats of a row's state at most: what a likelihood by RK45 takes, that is eight vectors of dim +
@@ -241,7 +242,8 @@ struct sampler {
     X(noise)                                                                                       \
     X(predict)                                                                                     \
     X(one_step)                                                                                    \
-    X(likelihood)
+    X(likelihood)                                                                                  \
+    X(roundtrip)
 
 #define SAMPLER_DECLARE(name) extern const struct sampler sampler_##name;
 SAMPLERS(SAMPLER_DECLARE)
