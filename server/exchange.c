@@ -181,23 +181,45 @@ static enum MHD_Result begin(struct exchange *exchange, const char *method, cons
 
 /* --- the body */
 
+/* No room for the bodies of all: this one's is given up, and what still comes of it is read and
+ * dropped, so that the answer finds a listener. */
+static void give_up_body(struct exchange *exchange)
+{
+    exchange->http->service->body_bytes -= exchange->body.size;
+    exchange->discarded = exchange->body.size;
+    buffer_finish(&exchange->body);
+    exchange->problem.retry_after = 1;
+    (void)problem_set(&exchange->problem, PROBLEM_QUEUE_FULL, "too many request bodies at once");
+}
+
+static bool has_room(const struct exchange *exchange, size_t size)
+{
+    const struct service *service = exchange->http->service;
+
+    return service->body_bytes + size <= service->options->body_bytes;
+}
+
 static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, size_t *size)
 {
-    struct service *service = exchange->http->service;
     const size_t limit = exchange->route != NULL ? exchange->route->body_max : 0;
+    size_t dropped_max = DISCARD_MAX;
 
     exchange->connection->body_bytes += *size;
-    if (exchange->body.size + *size > limit || exchange->discarded > 0) {
+    if (exchange->problem.code == PROBLEM_NONE && exchange->discarded == 0 &&
+        !has_room(exchange, *size))
+        give_up_body(exchange);
+    if (exchange->problem.code == PROBLEM_QUEUE_FULL)
+        dropped_max += limit;
+    if (exchange->body.size + *size > limit || exchange->discarded > 0 ||
+        exchange->problem.code != PROBLEM_NONE) {
         exchange->discarded += *size;
-        if (exchange->discarded > DISCARD_MAX)
+        if (exchange->discarded > dropped_max)
             return MHD_NO;
-    } else if (service->body_bytes + *size > service->options->body_bytes) {
-        return MHD_NO;
     } else {
         const size_t before = exchange->body.size;
 
         buffer_append(&exchange->body, bytes, *size);
-        service->body_bytes += exchange->body.size - before;
+        exchange->http->service->body_bytes += exchange->body.size - before;
     }
     *size = 0;
     return MHD_YES;

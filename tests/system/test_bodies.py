@@ -144,6 +144,34 @@ class Leaving(unittest.TestCase):
     # Room for one large body: memory that is not given back is found by the next.
     ARGUMENTS = ("--body-bytes", str(LIMIT + LIMIT // 2))
 
+    @staticmethod
+    def refused_by_its_head(server):
+        with server.connect() as connection:
+            connection.sendall(head(SIZE))
+            connection.settimeout(1)
+            try:
+                return statuses(connection.recv(4096)) == [429]
+            except socket.timeout:
+                return False
+
+    def test_a_body_for_which_there_is_no_room_any_more_is_answered_so(self):
+        first, second = post(KINDS[0][1]), post(KINDS[0][1])
+        with Daemon(*self.ARGUMENTS, models=MODELS) as server, server.connect() as early, \
+                server.connect() as late:
+            late.sendall(second[:100])
+            early.sendall(first[:-10])
+            # All of it has come once there is no room for another.
+            wait_for(lambda: self.refused_by_its_head(server), "a refusal")
+            late.sendall(second[100:])
+            answer = late.recv(4096)
+            self.assertEqual(statuses(answer), [429])
+            self.assertIn(b"queue_full", answer)
+            early.sendall(first[-10:])
+            self.assertEqual(statuses(early.recv(4096)), [422])
+            late.sendall(post(json.dumps({"model": "mix", "steps": 1, "format": "npy"})))
+            self.assertEqual(statuses(late.recv(4096)), [200])
+            self.assertEqual(server.sample(KINDS[0][1]).status, KINDS[0][2])
+
     def test_memory_of_bodies_that_were_read_is_given_back(self):
         with Daemon(*self.ARGUMENTS, models=MODELS) as server:
             for name, text, status in KINDS:
