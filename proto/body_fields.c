@@ -72,16 +72,22 @@ static void read_model(struct body_reading *reading, const struct body_field *fi
     }
 }
 
+size_t body_n_limit(const struct work_context *context, const struct model *model)
+{
+    const struct work_limits *limits = &context->limits;
+
+    if (model != NULL)
+        return model->shape.is_points ? limits->point_n : limits->image_n;
+    return limits->image_n > limits->point_n ? limits->image_n : limits->point_n;
+}
+
 static void read_n(struct body_reading *reading, const struct body_field *field,
                    const struct cJSON *value)
 {
-    const struct work_limits *limits = &reading->context->limits;
-    const struct model *model = reading->fields.model;
-    size_t limit = limits->image_n > limits->point_n ? limits->image_n : limits->point_n;
+    const size_t limit = body_n_limit(reading->context, reading->fields.model);
     double n = 1.0;
 
-    if (model != NULL)
-        limit = model->shape.is_points ? limits->point_n : limits->image_n;
+    reading->fields.has_n = value != NULL;
     if (value == NULL ||
         body_integer(reading->problem, "/n", value, field->minimum, (double)limit, &n))
         reading->fields.n = (size_t)n;

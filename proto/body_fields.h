@@ -19,10 +19,13 @@ enum body_encoding { ENCODING_PNG, ENCODING_F32, ENCODING_ARRAY, ENCODING_PIXELS
 /* What a body says, field by field. Pointers are into the JSON, the catalog and the tables. */
 struct body_values {
     const struct model *model; /* NULL: the field has a fault */
-    size_t n;                  /* 0: the field has a fault */
+    size_t n;                  /* 0: the field has a fault; of an interpolation its frames */
+    bool has_n;
     bool has_seed;
     uint32_t seed;
-    const struct cJSON *seeds;   /* an array, or NULL */
+    const struct cJSON *seeds; /* an array, or NULL */
+    bool interpolates;         /* from the start of one seed to that of another */
+    uint32_t from, to;
     const struct cJSON *classes; /* index, name, null or an array; NULL: not given */
     bool has_null_class;         /* some row has none */
     bool has_guidance;
@@ -88,7 +91,8 @@ extern const struct body_field FIELD_MODEL, FIELD_N, FIELD_SEED, FIELD_SEEDS, FI
 extern const struct body_field FIELD_CLASS;                  /* body_class.c */
 extern const struct body_field FIELD_FORMAT, FIELD_ENCODING; /* body_format.c */
 extern const struct body_field FIELD_INIT_IMAGE, FIELD_MASK, FIELD_STRENGTH, FIELD_START,
-    FIELD_TRAJECTORY; /* body_given.c; START: x_T */
+    FIELD_TRAJECTORY;                             /* body_given.c; START: x_T */
+extern const struct body_field FIELD_INTERPOLATE; /* sample_interpolate.c */
 
 #define SEED_MAX     4294967295.0
 #define GUIDANCE_MAX 30.0
@@ -96,6 +100,9 @@ extern const struct body_field FIELD_INIT_IMAGE, FIELD_MASK, FIELD_STRENGTH, FIE
 
 #define STRENGTH_DEFAULT 0.8 /* without a mask; with one 1: diffusers' defaults */
 #define MASK_REPAINT     128 /* bytes of a mask from here on are to be repainted */
+
+/* n of a request for this model at most; NULL: for any. */
+size_t body_n_limit(const struct work_context *context, const struct model *model);
 
 /* Reads all fields; every fault goes to reading->problem. */
 void body_fields_read(struct body_reading *reading, const struct cJSON *json);

@@ -211,7 +211,8 @@ static void read_encoding(struct body_reading *reading, const struct body_field 
 
 const struct body_field FIELD_FORMAT = {
     .name = "format",
-    .help = "of the answer; else the Accept header chooses; apng shows the reverse process",
+    .help = "of the answer; else the Accept header chooses; apng shows the reverse process, "
+            "or the frames of interpolate",
     .schema = "{\"enum\":[\"png\",\"json\",\"npy\",\"apng\"]}",
     .read = read_format};
 

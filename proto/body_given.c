@@ -56,8 +56,12 @@ static void read_init_image(struct body_reading *reading, const struct body_fiel
     const struct model *model = reading->fields.model;
 
     (void)field;
-    reading->fields.init_image =
-        read_picture(reading, "/init_image", value, model != NULL ? model->shape.channels : 0);
+    if (value != NULL && reading->fields.interpolates)
+        problem_fault(reading->problem, "/init_image",
+                      "excludes interpolate, whose samples begin with noise");
+    else
+        reading->fields.init_image =
+            read_picture(reading, "/init_image", value, model != NULL ? model->shape.channels : 0);
 }
 
 static void read_mask(struct body_reading *reading, const struct body_field *field,
@@ -114,7 +118,10 @@ void body_read_start(struct body_reading *reading, const struct body_field *fiel
     (void)snprintf(pointer, sizeof pointer, "/%s", field->name);
     if (reading->fields.init_image != NULL)
         problem_fault(reading->problem, pointer, "excludes init_image: give one of the two");
-    check_entries(reading, field, value);
+    if (reading->fields.interpolates)
+        problem_fault(reading->problem, pointer, "excludes interpolate: give one of the two");
+    else
+        check_entries(reading, field, value);
 }
 
 void body_read_noise(struct body_reading *reading, const struct body_field *field,

@@ -11,6 +11,12 @@ MUST_CHECK bool sample_png(struct work *work, struct error *error);
 MUST_CHECK bool sample_npy(struct work *work, struct error *error);
 MUST_CHECK bool sample_json(struct work *work, struct error *error);
 
+/* sample_interpolate.c: samples on the way from one seed's to another's. */
+extern const struct work_kind sample_interpolation;
+
+/* How long an animation stays at one of its frames. */
+unsigned sample_frame_ms(size_t frame, size_t frames);
+
 /* A contact sheet: frames side by side in as many lines as it takes, in each line x_t above the x_0
  * predicted from it. A cell is what /sample would draw of the n samples. */
 struct sheet {

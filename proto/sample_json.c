@@ -24,7 +24,10 @@ static bool image_json(const struct work *work, size_t index, struct scratch *sc
     json_key(out, "index");
     json_integer(out, (int64_t)index);
     json_key(out, "seed");
-    json_integer(out, request->seeds[index]);
+    if (work_row_has_seed(work, index))
+        json_integer(out, request->seeds[index]);
+    else
+        json_null(out);
     json_key(out, "class");
     work_class_json(request->model, request->labels[index], out);
     buffer_printf(out, ",\"width\":%zu,\"height\":%zu,\"channels\":%zu", shape->width,

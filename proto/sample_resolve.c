@@ -3,13 +3,14 @@
 
 #include "core/image/pixels.h"
 #include "core/image/plot.h"
+#include "proto/json_write.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define GRID_SIDE_MAX 8192
-#define PLOT_BYTES    ((uint64_t)2 * 3 * 3 * PLOT_SIZE * PLOT_SIZE) /* of a frame of points */
+#define PLOT_BYTES    ((uint64_t)3 * 3 * PLOT_SIZE * PLOT_SIZE) /* of a picture of points */
 
 /* What the plan refuses is found in the field without which it would be accepted: steps, an option
  * in the order of their table, the sampler. */
@@ -102,12 +103,26 @@ static struct plan *make_plan(const struct body_values *fields, struct problem *
 /* x_T is given and nothing else is drawn: no seed is felt. */
 static bool needs_no_seed(const struct body_values *fields, const struct plan *plan)
 {
-    if (fields->start == NULL)
-        return false;
-    for (size_t i = plan->first; i < plan->step_count; i++)
-        if (plan->step[i].draws)
-            return false;
-    return true;
+    return fields->start != NULL && !plan_draws(plan);
+}
+
+/* No noise of a row between two seeds would leave both ends the plain samples: the one's changes
+ * the other's end. */
+static bool check_interpolation(const struct body_values *fields, const struct plan *plan,
+                                struct problem *problem)
+{
+    const bool has_eta = plan->options.given[OPTION_ETA];
+    char eta[32] = "";
+
+    if (!fields->interpolates || !plan_draws(plan))
+        return true;
+    if (has_eta)
+        number_text(plan->options.value[OPTION_ETA], eta);
+    problem_fault(problem, "/interpolate",
+                  "sampler %s%s%s draws noise in its steps, and what lies between two seeds has "
+                  "none: take a sampler that draws nothing after x_T, such as ddim with eta 0",
+                  plan->sampler->name, has_eta ? " with eta " : "", eta);
+    return false;
 }
 
 static bool check_seeds(const struct body_values *fields, const struct plan *plan,
@@ -125,7 +140,7 @@ static bool check_seeds(const struct body_values *fields, const struct plan *pla
 #define FRAMES_USUAL 20
 static size_t frame_every(const struct body_values *fields, const struct plan *plan)
 {
-    if (fields->trajectory > 0 || fields->format != FORMAT_APNG)
+    if (fields->trajectory > 0 || fields->format != FORMAT_APNG || fields->interpolates)
         return fields->trajectory;
     return (plan_whole_steps(plan) + FRAMES_USUAL - 1) / FRAMES_USUAL;
 }
@@ -143,8 +158,13 @@ static bool check_trajectory(const struct body_values *fields, const struct plan
     const bool animates = fields->format == FORMAT_APNG;
     struct sheet sheet;
 
-    if (fields->trajectory == 0 && !animates)
+    if (frame_every(fields, plan) == 0)
         return true;
+    if (animates && fields->interpolates) {
+        problem_fault(problem, "/trajectory",
+                      "excludes interpolate in format apng, which shows its frames");
+        return false;
+    }
     if (plan->is_adaptive) {
         problem_fault(problem, animates ? "/format" : "/trajectory",
                       "sampler %s takes a number of steps of its own for each sample",
@@ -166,21 +186,28 @@ static uint64_t predicted_bytes(const struct body_values *fields, const struct p
     const uint64_t frames = frame_count(fields, plan);
     const uint64_t numbers = bytes_times(bytes_times(fields->n, fields->model->shape.dim),
                                          bytes_plus(1, bytes_times(2, frames)));
+    const uint64_t starts =
+        fields->interpolates
+            ? bytes_times(bytes_times(fields->n, fields->model->shape.dim), sizeof(float))
+            : 0;
     const bool drawn = fields->format == FORMAT_PNG || fields->format == FORMAT_APNG;
+    const uint64_t cells =
+        2 * frames + (fields->interpolates && fields->format == FORMAT_APNG ? fields->n : 0);
     const uint64_t plots =
-        fields->model->shape.is_points && drawn ? bytes_times(frames, PLOT_BYTES) : 0;
+        fields->model->shape.is_points && drawn ? bytes_times(cells, PLOT_BYTES) : 0;
     /* Seed, class, digest and names around the numbers; of a point, seed and class alone. */
     const uint64_t row = fields->model->shape.is_points && fields->classes == NULL ? 32 : 256;
 
     return bytes_plus(bytes_plus(bytes_of_numbers(numbers, fields->encoding), plots),
-                      bytes_times(fields->n, row));
+                      bytes_plus(starts, bytes_times(fields->n, row)));
 }
 
 static bool check_grid(const struct body_values *fields, struct problem *problem)
 {
     const struct model_shape *shape = &fields->model->shape;
 
-    if ((fields->format != FORMAT_PNG && fields->format != FORMAT_APNG) || shape->is_points)
+    if ((fields->format != FORMAT_PNG && fields->format != FORMAT_APNG) || shape->is_points ||
+        (fields->interpolates && fields->format == FORMAT_APNG))
         return true;
     if (bytes_times(grid_columns(fields->n), shape->width) <= GRID_SIDE_MAX &&
         bytes_times(grid_rows(fields->n), shape->height) <= GRID_SIDE_MAX)
@@ -206,7 +233,8 @@ static const struct work_kind KIND = {.encode = {[FORMAT_PNG] = sample_png,
 static struct work *resolve(const struct body_values *fields, const char *id,
                             const struct work_context *context, struct problem *problem)
 {
-    struct work_parts parts = {.kind = &KIND};
+    struct work_parts parts = {.kind = fields->interpolates ? &sample_interpolation : &KIND,
+                               .is_given = fields->interpolates};
     struct plan *plan;
 
     if (!check_grid(fields, problem))
@@ -214,34 +242,25 @@ static struct work *resolve(const struct body_values *fields, const char *id,
     plan = make_plan(fields, problem);
     if (plan == NULL)
         return NULL;
-    if (!check_seeds(fields, plan, problem) || !check_trajectory(fields, plan, problem)) {
+    if (!check_seeds(fields, plan, problem) || !check_interpolation(fields, plan, problem) ||
+        !check_trajectory(fields, plan, problem)) {
         plan_destroy(plan);
         return NULL;
     }
     parts.plan = plan;
-    parts.draws = !needs_no_seed(fields, plan);
+    parts.draws = !fields->interpolates && !needs_no_seed(fields, plan);
     parts.every = frame_every(fields, plan);
     parts.bytes = predicted_bytes(fields, plan);
     return work_make(fields, id, context, &parts, problem);
 }
 
-static const struct body_field *const FIELDS[] = {&FIELD_MODEL,
-                                                  &FIELD_N,
-                                                  &FIELD_SEED,
-                                                  &FIELD_SEEDS,
-                                                  &FIELD_CLASS,
-                                                  &FIELD_GUIDANCE,
-                                                  &FIELD_SAMPLER,
-                                                  &FIELD_STEPS,
-                                                  &FIELD_INIT_IMAGE,
-                                                  &FIELD_MASK,
-                                                  &FIELD_STRENGTH,
-                                                  &FIELD_START,
-                                                  &FIELD_TRAJECTORY,
-                                                  &FIELD_FORMAT,
-                                                  &FIELD_ENCODING,
-                                                  &FIELD_TAG,
-                                                  NULL};
+static const struct body_field *const FIELDS[] = {
+    &FIELD_MODEL,      &FIELD_N,           &FIELD_SEED,
+    &FIELD_SEEDS,      &FIELD_INTERPOLATE, &FIELD_CLASS,
+    &FIELD_GUIDANCE,   &FIELD_SAMPLER,     &FIELD_STEPS,
+    &FIELD_INIT_IMAGE, &FIELD_MASK,        &FIELD_STRENGTH,
+    &FIELD_START,      &FIELD_TRAJECTORY,  &FIELD_FORMAT,
+    &FIELD_ENCODING,   &FIELD_TAG,         NULL};
 
 static bool makes(const struct model *model, enum body_format format)
 {
@@ -260,7 +279,8 @@ const struct body body_sample = {
         "{\"type\":\"object\",\"required\":[\"id\",\"model\",\"params\",\"timing\",\"numerics\"],"
         "\"properties\":{\"id\":{\"type\":\"string\"},\"model\":{\"type\":\"object\"},\"params\":{"
         "\"type\":\"object\"},\"samples\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
-        "\"properties\":{\"index\":{\"type\":\"integer\"},\"seed\":{\"type\":\"integer\"},"
+        "\"properties\":{\"index\":{\"type\":\"integer\"},\"seed\":{\"type\":[\"integer\",\"null\"]"
+        "},"
         "\"class\":{},\"width\":{\"type\":\"integer\"},\"height\":{\"type\":\"integer\"},"
         "\"channels\":{\"type\":\"integer\"},\"png\":{\"type\":\"string\"},\"f32\":{\"type\":"
         "\"string\"},\"array\":{\"type\":\"array\"},\"sha256\":{\"type\":\"string\"}}}},\"points\":"

@@ -270,11 +270,11 @@ bool sample_trajectory_png(struct work *work, struct error *error)
     return good;
 }
 
-static unsigned frame_ms(const struct work *work, size_t frame)
+unsigned sample_frame_ms(size_t frame, size_t frames)
 {
-    const size_t ms = PLAY_MS / work->request.trajectory.frames;
+    const size_t ms = PLAY_MS / frames;
 
-    if (is_last(work, frame))
+    if (frame + 1 == frames)
         return LAST_MS;
     return ms < FRAME_MS_MIN ? FRAME_MS_MIN : ms > FRAME_MS_MAX ? FRAME_MS_MAX : (unsigned)ms;
 }
@@ -303,7 +303,8 @@ static bool animate(struct work *work, struct picture *picture, const struct wor
 
     for (size_t i = 0; good && i < frames; i++)
         good = fill_frame(work, i, values, picture, error) &&
-               apng_frame(&apng, picture, frame_ms(work, i), recipe->texts, RECIPE_TEXTS, error);
+               apng_frame(&apng, picture, sample_frame_ms(i, frames), recipe->texts, RECIPE_TEXTS,
+                          error);
     if (good)
         apng_end(&apng);
     free(values);

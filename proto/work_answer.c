@@ -18,24 +18,27 @@ struct work_timing work_timing(const struct request *request)
         .mean_batch = request->ticks == 0 ? 0.0 : (double)request->places / (double)request->ticks};
 }
 
-static void seeds_header(struct answer *answer, const struct request *request)
+static void seeds_header(struct answer *answer, const struct work *work)
 {
+    const struct request *request = &work->request;
     char text[SEEDS_SHOWN * 12] = "";
-    size_t length = 0;
+    size_t length = 0, shown = 0;
 
-    for (size_t i = 0; i < request->n && i < SEEDS_SHOWN; i++)
-        length += (size_t)snprintf(text + length, sizeof text - length, "%s%u", i == 0 ? "" : ",",
-                                   (unsigned)request->seeds[i]);
+    for (size_t i = 0; i < request->n && shown < SEEDS_SHOWN; i++)
+        if (work_row_has_seed(work, i))
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s%u",
+                                       shown++ == 0 ? "" : ",", (unsigned)request->seeds[i]);
     answer_header(answer, "X-Denoised-Seeds", "%s", text);
 }
 
-static void headers(struct answer *answer, const struct request *request)
+static void headers(struct answer *answer, const struct work *work)
 {
+    const struct request *request = &work->request;
     const struct work_timing timing = work_timing(request);
 
     answer_header(answer, "X-Denoised-Model", "%s@sha256:%s", request->model->name,
                   request->model->digest);
-    seeds_header(answer, request);
+    seeds_header(answer, work);
     answer_header(answer, "Server-Timing", "queue;dur=%.3f, denoise;dur=%.3f, encode;dur=%.3f",
                   timing.queue_ms, timing.denoise_ms, timing.encode_ms);
 }
@@ -63,6 +66,6 @@ struct answer *work_answer(struct work *work)
     }
     answer->status = 200;
     answer->media_type = body_media_type(work->format);
-    headers(answer, request);
+    headers(answer, work);
     return answer;
 }

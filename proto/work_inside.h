@@ -34,6 +34,7 @@ struct work_kind {
      * given->problem. NULL: nothing to do. */
     void (*prepare)(struct work *work);
     bool starts_from_picture; /* init_image is the start of the only row */
+    bool interpolates;        /* a seed makes the first row and the last, none those between */
 };
 
 /* One block: the arrays of the request and the texts follow the struct. */
@@ -85,10 +86,13 @@ void work_class_json(const struct model *model, int32_t label, struct buffer *ou
 void work_option_json(enum sampler_option option, double value, const int *list,
                       struct buffer *out);
 
-/* For kind->params: seeds; the sampler, its steps and its options; guidance. */
+/* For kind->params: n and seeds; the sampler, its steps and its options; guidance. */
 void work_seeds_json(const struct work *work, struct buffer *out);
 void work_sampler_json(const struct work *work, struct buffer *out);
 void work_guidance_json(const struct work *work, struct buffer *out);
+
+/* Whether it is a seed that makes this row. */
+bool work_row_has_seed(const struct work *work, size_t row);
 
 /* The two texts of a PNG: the recipe as JSON, and as A1111 writes it. */
 void work_recipe_json(const struct work *work, struct buffer *out);

@@ -49,6 +49,11 @@ static void fill_seeds(const struct body_values *values, bool draws, uint32_t *s
     const struct cJSON *entry = values->seeds == NULL ? NULL : values->seeds->child;
     uint32_t first = values->seed;
 
+    if (values->interpolates) { /* no row draws by them: they are only told */
+        for (size_t i = 0; i < values->n; i++)
+            seeds[i] = i + 1 < values->n ? values->from : values->to;
+        return;
+    }
     if (values->seeds == NULL && !values->has_seed && draws)
         while (getrandom(&first, sizeof first, 0) != (ssize_t)sizeof first)
             continue;

@@ -124,10 +124,17 @@ void work_guidance_json(const struct work *work, struct buffer *out)
     json_number(out, some_class(&work->request) ? work->guidance : 1.0);
 }
 
+bool work_row_has_seed(const struct work *work, size_t row)
+{
+    return !work->kind->interpolates || row == 0 || row + 1 == work->request.n;
+}
+
 void work_seeds_json(const struct work *work, struct buffer *out)
 {
     const struct request *request = &work->request;
 
+    json_key(out, "n");
+    json_integer(out, (int64_t)request->n);
     json_key(out, "seeds");
     json_open(out, '[');
     for (size_t i = 0; i < request->n; i++)
@@ -141,8 +148,6 @@ void work_params_json(const struct work *work, struct buffer *out)
 
     json_key(out, "params");
     json_open(out, '{');
-    json_key(out, "n");
-    json_integer(out, (int64_t)request->n);
     work->kind->params(work, out);
     classes_json(request, out);
     if (work->given != NULL)
@@ -198,6 +203,8 @@ void work_recipe_text(const struct work *work, struct buffer *out)
                   request->plan->sampler->name, guidance, (unsigned)request->seeds[0]);
     if (!shape->is_points)
         buffer_printf(out, ", Size: %zux%zu", shape->width, shape->height);
+    if (work->kind->interpolates)
+        buffer_printf(out, ", Interpolated to: %u", (unsigned)request->seeds[request->n - 1]);
     if (request->n > 1)
         buffer_printf(out, ", Batch size: %zu", request->n);
     buffer_printf(out, ", Model hash: %.12s, Model: %s", request->model->digest,

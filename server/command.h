@@ -8,6 +8,8 @@
 #define COMMANDS(X)                                                                                \
     X(serve, "[OPTIONS]", "run the daemon; `denoised serve --help` lists the options")             \
     X(check, "DIR", "judge a model folder: one line, exit 0 or 2")                                 \
+    X(train, "--data NAME|FILE.csv --out DIR",                                                     \
+      "teach a network points; `denoised train --help` lists the options")                         \
     X(selftest, "[--full] [--models DIR | --url URL]", "compare reference numbers, a line each")   \
     X(openapi, "", "print the HTTP contract for machines")                                         \
     X(options, "", "print the daemon's options as a Markdown table")                               \

@@ -44,18 +44,6 @@ static double pow_edge(double x, double y)
     return (x > 1) == (y > 0) ? (double)INFINITY : 0;
 }
 
-/* a b - product, where product is a b rounded (Dekker 1971) */
-static double product_error(double a, double b, double product)
-{
-    const double a_upper = upper_half(a);
-    const double b_upper = upper_half(b);
-    const double a_lower = a - a_upper;
-    const double b_lower = b - b_upper;
-
-    return ((a_upper * b_upper - product) + a_upper * b_lower + a_lower * b_upper) +
-           a_lower * b_lower;
-}
-
 double math_pow(double x, double y)
 {
     double high, low, product;

@@ -29,5 +29,9 @@ double math_pow(double x, double y); /* x >= 0, else NaN */
 double math_erf(double x);           /* absolute error at most 1e-15 */
 double math_tanh(double x);
 double math_acos(double x); /* absolute error at most 1e-15; beyond +-1 NaN */
+/* Relative error at most 1e-15, erfc where it is a normal number (x <= 26). erfcx, e^(x^2) erfc(x),
+ * is never too small; for x below -26 it is infinite. */
+double math_erfc(double x);
+double math_erfcx(double x);
 
 #endif

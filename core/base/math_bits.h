@@ -1,5 +1,5 @@
-/* math_bits.h - what the files of math.h share: a double's bits, and exp and log with more than
- * 53 bits, which a power needs. Private to core/base. */
+/* math_bits.h - what the files of math.h share: a double's bits, and products, exp and log
+ * with more than 53 bits. Private to core/base. */
 #ifndef MATH_BITS_H
 #define MATH_BITS_H
 
@@ -26,6 +26,18 @@ static inline double double_of(uint64_t bits)
 static inline double upper_half(double x)
 {
     return double_of(bits_of(x) & 0xfffffffff8000000u);
+}
+
+/* a b - product, where product is a b rounded (Dekker 1971) */
+static inline double product_error(double a, double b, double product)
+{
+    const double a_upper = upper_half(a);
+    const double b_upper = upper_half(b);
+    const double a_lower = a - a_upper;
+    const double b_lower = b - b_upper;
+
+    return ((a_upper * b_upper - product) + a_upper * b_lower + a_lower * b_upper) +
+           a_lower * b_lower;
 }
 
 /* exp(high + low) for a `low` far below `high`. */

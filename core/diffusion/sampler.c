@@ -188,9 +188,9 @@ static bool resolve_options(struct plan *plan, const struct option_values *given
     return true;
 }
 
-static struct clip_rule clip_rule(const struct sampler *sampler,
-                                  const struct schedule_config *config)
+struct clip_rule sampler_clip_rule(const struct sampler *sampler, const struct process *process)
 {
+    const struct schedule_config *config = &process->config.schedule;
     const bool clips = (sampler->clip & KNOWS_CLIP_SAMPLE) != 0 &&
                        given_or(config->clip_sample, (sampler->clip & CLIPS_BY_DEFAULT) != 0);
 
@@ -219,7 +219,7 @@ const struct sampler *plan_sampler(const struct process *process, const char *na
 
 bool plan_resolve(struct plan *plan, const struct option_values *options, struct error *error)
 {
-    plan->clip = clip_rule(plan->sampler, &plan->process->config.schedule);
+    plan->clip = sampler_clip_rule(plan->sampler, plan->process);
     return resolve_options(plan, options, error);
 }
 

@@ -242,6 +242,7 @@ struct sampler {
     X(noise)                                                                                       \
     X(predict)                                                                                     \
     X(one_step)                                                                                    \
+    X(elbo)                                                                                        \
     X(likelihood)                                                                                  \
     X(roundtrip)
 
@@ -284,6 +285,9 @@ bool choice_is_used(enum sampler_option option, size_t choice);
 /* The default of one of its options on that process, the config's or its own. */
 double sampler_option_default(const struct sampler *sampler, const struct process *process,
                               enum sampler_option option);
+
+/* What it does to an x_0, of what its class knows and the config says: a plan's `clip`. */
+struct clip_rule sampler_clip_rule(const struct sampler *sampler, const struct process *process);
 
 /* INVALID says what the sampler needs and what the process is: "ddim needs a beta table; this
  * model's process is ve". */

@@ -4,6 +4,7 @@
 #include "core/base/math.h"
 #include "core/diffusion/single_step.h"
 #include "core/diffusion/update.h"
+#include "core/diffusion/variance.h"
 
 #include <math.h>
 
@@ -66,15 +67,14 @@ static void update_learned_range(struct row *row, const struct plan *plan, const
 }
 
 static const struct {
-    bool is_learned; /* the network answers it, behind its output proper */
     void (*deviation)(struct plan_step *step, double variance, double beta);
     void (*update)(struct row *row, const struct plan *plan, const float *output);
 } variances[] = {
-    [VARIANCE_FIXED_SMALL] = {false, fixed_small, update_with_noise},
-    [VARIANCE_FIXED_SMALL_LOG] = {false, fixed_small, update_with_noise},
-    [VARIANCE_FIXED_LARGE] = {false, fixed_large, update_with_noise},
-    [VARIANCE_LEARNED] = {true, learned, update_learned},
-    [VARIANCE_LEARNED_RANGE] = {true, learned_range, update_learned_range},
+    [VARIANCE_FIXED_SMALL] = {fixed_small, update_with_noise},
+    [VARIANCE_FIXED_SMALL_LOG] = {fixed_small, update_with_noise},
+    [VARIANCE_FIXED_LARGE] = {fixed_large, update_with_noise},
+    [VARIANCE_LEARNED] = {learned, update_learned},
+    [VARIANCE_LEARNED_RANGE] = {learned_range, update_learned_range},
 };
 
 static enum variance_type variance_type(const struct plan *plan)
@@ -86,29 +86,6 @@ static double ddpm_default(const struct process *process, enum sampler_option op
 {
     (void)process;
     return option == OPTION_SPACING ? (double)SPACING_LEADING : (double)VARIANCE_FIXED_SMALL;
-}
-
-static bool check_variance(const struct plan *plan, struct error *error)
-{
-    const enum variance_type config = (enum variance_type)process_option(
-        plan->process, OPTION_VARIANCE_TYPE, (double)VARIANCE_FIXED_SMALL);
-    const enum variance_type asked = variance_type(plan);
-    const bool is_learned = plan->output_dim == 2 * plan->dim;
-
-    if (is_learned && !variances[config].is_learned)
-        return error_set(error, ERROR_INVALID,
-                         "the model predicts a variance, but its scheduler_config.json does not "
-                         "say how to read it: variance_type is %s there",
-                         variance_type_name(config));
-    if (is_learned && asked != config)
-        return error_set(error, ERROR_INVALID,
-                         "variance_type must be %s: the model predicts the variance",
-                         variance_type_name(config));
-    if (!is_learned && variances[asked].is_learned)
-        return error_set(error, ERROR_INVALID,
-                         "variance_type must not be %s: the model predicts no variance",
-                         variance_type_name(asked));
-    return true;
 }
 
 /* Ho et al. 2020, eq. 7. */
@@ -140,7 +117,9 @@ static bool fill(struct plan *plan, int *timesteps, struct error *error)
 
 static bool ddpm_plan(struct plan *plan, struct error *error)
 {
-    return check_variance(plan, error) && with_timesteps(plan, fill, error);
+    return variance_check(plan->process, variance_type(plan), plan->output_dim == 2 * plan->dim,
+                          error) &&
+           with_timesteps(plan, fill, error);
 }
 
 static bool ddpm_plan_step(struct plan *plan, const struct step_times *times, struct error *error)

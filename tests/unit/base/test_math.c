@@ -185,6 +185,29 @@ static void acos_is_within_1e_15(void **state)
     assert_true(worst <= 1e-15);
 }
 
+/* Down to the least normal number; where libm has no digits left by the asymptotic series. */
+static void erfc_and_erfcx_are_within_1e_15_of_their_value(void **state)
+{
+    double worst = 0, worst_scaled = 0;
+
+    (void)state;
+    for (int i = -POINTS; i <= 4 * POINTS; i++) {
+        const long double x = (long double)(6.5 * i / POINTS), exact = erfcl(x);
+
+        worst = fmax(worst, fabs((double)((math_erfc((double)x) - exact) / exact)));
+        worst_scaled =
+            fmax(worst_scaled, fabs((double)(math_erfcx((double)x) / (expl(x * x) * exact) - 1)));
+    }
+    print_message("erfc: at most %g, erfcx: at most %g\n", worst, worst_scaled);
+    assert_true(worst <= 1e-15);
+    assert_true(worst_scaled <= 1e-15);
+    for (double x = 1e4; x < 1e300; x *= 17) {
+        const double pi = acos(-1.0);
+
+        assert_true(fabs(math_erfcx(x) * x * sqrt(pi) * (1 + 0.5 / x / x) - 1) < 2e-15);
+    }
+}
+
 struct special {
     double got, want;
 };
@@ -238,6 +261,12 @@ static void special_values_are_what_analysis_says(void **state)
         {math_erf(0), 0},
         {math_erf(inf), 1},
         {math_erf(-inf), -1},
+        {math_erfc(inf), 0},
+        {math_erfc(-inf), 2},
+        {math_erfc(30), 0},
+        {math_erfc(-30), 2},
+        {math_erfcx(inf), 0},
+        {math_erfcx(-inf), inf},
         {math_tanh(0), 0},
         {math_tanh(inf), 1},
         {math_tanh(-25), -1},
@@ -263,6 +292,8 @@ static void nan_in_gives_nan_out(void **state)
         assert_true(isnan(RANGES[i].ours((double)NAN)));
     assert_true(isnan(math_erf((double)NAN)));
     assert_true(isnan(math_acos((double)NAN)));
+    assert_true(isnan(math_erfc((double)NAN)));
+    assert_true(isnan(math_erfcx((double)NAN)));
     assert_true(isnan(math_pow((double)NAN, 1)));
     assert_true(isnan(math_pow(2, (double)NAN)));
 }
@@ -377,6 +408,7 @@ int main(void)
         cmocka_unit_test(powers_are_within_one_ulp),
         cmocka_unit_test(erf_is_within_1e_15),
         cmocka_unit_test(acos_is_within_1e_15),
+        cmocka_unit_test(erfc_and_erfcx_are_within_1e_15_of_their_value),
         cmocka_unit_test(special_values_are_what_analysis_says),
         cmocka_unit_test(nan_in_gives_nan_out),
         cmocka_unit_test(many_angles_at_once_are_each_by_itself),

@@ -2,6 +2,7 @@
  * its pointer. */
 #include "tests/support/test.h"
 
+#include "core/diffusion/slerp.h"
 #include "core/image/png.h"
 #include "proto/json_write.h"
 #include "tests/support/png_decode.h"
@@ -123,6 +124,28 @@ static void starts_come_in_the_order_of_the_answers(void **state)
 
         assert_true(plane[0] == (float)i && plane[16] == (float)i + .5f && plane[32] == -(float)i);
     }
+}
+
+static void an_interpolation_begins_on_the_arc_between_two_draws(void **state)
+{
+    const struct request *request;
+    float ends[2][DIM], middle[DIM];
+
+    (void)state;
+    assert_non_null(sample_try_parse(
+        &try, "{\"steps\":10,\"interpolate\":{\"from\":5,\"to\":2,\"frames\":3}}", NULL));
+    request = work_request(try.sample);
+    assert_int_equal(request->n, 3);
+    request->prepare(work_request(try.sample));
+    for (size_t i = 0; i < 2; i++) {
+        struct rng rng;
+
+        rng_seed(&rng, i == 0 ? 5 : 2);
+        rng_randn(&rng, ends[i], DIM);
+        assert_memory_equal(request->conditioning->x_T + 2 * i * DIM, ends[i], sizeof ends[i]);
+    }
+    slerp(ends[0], ends[1], DIM, .5, middle);
+    assert_memory_equal(request->conditioning->x_T + DIM, middle, sizeof middle);
 }
 
 static void heads_of_bad_files_are_refused_on_the_loop(void **state)
@@ -250,6 +273,7 @@ int main(void)
         cmocka_unit_test(a_picture_becomes_x0_channels_first),
         cmocka_unit_test(a_mask_is_known_below_128_in_every_channel),
         cmocka_unit_test(starts_come_in_the_order_of_the_answers),
+        cmocka_unit_test(an_interpolation_begins_on_the_arc_between_two_draws),
         cmocka_unit_test(heads_of_bad_files_are_refused_on_the_loop),
         cmocka_unit_test(what_shows_in_decoding_is_answered_as_a_fault),
         cmocka_unit_test(a_fault_in_starts_points_at_its_entry),

@@ -1,0 +1,197 @@
+#include "core/train/checkpoint.h"
+
+#include "core/model/safetensors.h"
+#include "core/train/file_write.h"
+#include "core/train/safetensors_write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Of the progress. */
+enum { ITERATION, LOSS, MEAN_LOSS, RATE, NUMBERS };
+
+static const char *const parts[TRAIN_PARTS] = {[TRAIN_WEIGHTS] = "weights",
+                                               [TRAIN_AVERAGE] = "average",
+                                               [TRAIN_FIRST_MOMENT] = "first_moment",
+                                               [TRAIN_SECOND_MOMENT] = "second_moment"};
+
+static void name_tensor(char name[STORED_NAME_MAX + 1], size_t part, const char *tensor)
+{
+    (void)snprintf(name, STORED_NAME_MAX + 1, "%s.%s", parts[part], tensor);
+}
+
+/* --- out --- */
+
+static struct stored_tensor store_values(const struct train *train, size_t part, size_t index)
+{
+    const struct train_tensor tensor = train_tensor(train, (enum train_part)part, index);
+    struct stored_tensor stored = {.dtype = "F32",
+                                   .width = sizeof(float),
+                                   .rank = tensor.rank,
+                                   .size = {tensor.size[0], tensor.size[1]},
+                                   .values = tensor.values};
+
+    name_tensor(stored.name, part, tensor.name);
+    return stored;
+}
+
+static void put(const struct train *train, const char *settings, struct stored_tensor *stored,
+                struct buffer *out)
+{
+    const struct train_progress progress = train_progress(train);
+    const double numbers[NUMBERS] = {[ITERATION] = (double)progress.iteration,
+                                     [LOSS] = progress.loss,
+                                     [MEAN_LOSS] = progress.mean_loss,
+                                     [RATE] = progress.rate};
+    size_t count = 0;
+
+    stored[count++] = (struct stored_tensor){.name = "progress",
+                                             .dtype = "F64",
+                                             .width = sizeof *numbers,
+                                             .rank = 1,
+                                             .size = {NUMBERS},
+                                             .values = numbers};
+    for (size_t part = 0; part < TRAIN_PARTS; part++)
+        for (size_t i = 0; i < train_tensor_count(train); i++)
+            stored[count++] = store_values(train, part, i);
+    stored[count++] = (struct stored_tensor){.name = "settings",
+                                             .dtype = "U8",
+                                             .width = 1,
+                                             .rank = 1,
+                                             .size = {strlen(settings)},
+                                             .values = settings};
+    safetensors_write(stored, count, out);
+}
+
+bool checkpoint_write(const char *directory, const struct train *train, const char *settings,
+                      struct error *error)
+{
+    const size_t count = TRAIN_PARTS * train_tensor_count(train) + 2;
+    struct stored_tensor *stored = calloc(count, sizeof *stored);
+    struct buffer content = {.failed = stored == NULL};
+    bool ok;
+
+    if (stored != NULL)
+        put(train, settings, stored, &content);
+    ok = file_write(directory, CHECKPOINT_NAME, &content, error);
+    buffer_finish(&content);
+    free(stored);
+    return ok;
+}
+
+/* --- in --- */
+
+static bool open_file(struct safetensors *file, const char *directory, struct error *error)
+{
+    char path[PATH_MAX];
+    int descriptor;
+
+    if ((size_t)snprintf(path, sizeof path, "%s/" CHECKPOINT_NAME, directory) >= sizeof path)
+        return error_set(error, ERROR_IO, "%.300s: its name is too long", directory);
+    descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0)
+        return error_set(error, errno == ENOENT || errno == ENOTDIR ? ERROR_NOT_FOUND : ERROR_IO,
+                         "%.300s: cannot be opened: %s", path, strerror(errno));
+    return safetensors_open(file, descriptor, path, error);
+}
+
+/* NULL: there is none of that name and shape. */
+static const struct tensor *find(const struct safetensors *file, const char *name, size_t rank,
+                                 const size_t *size, struct error *error)
+{
+    const struct tensor *tensor = safetensors_find(file, name);
+    bool fits = tensor != NULL && tensor->rank == rank;
+
+    for (size_t i = 0; fits && i < rank; i++)
+        fits = tensor->shape[i] == size[i];
+    if (fits)
+        return tensor;
+    error_write(error, ERROR_BAD_MODEL, "%.300s: holds no %s of this training", file->name, name);
+    return NULL;
+}
+
+static bool read_settings(const struct safetensors *file, char settings[CHECKPOINT_SETTINGS_MAX],
+                          struct error *error)
+{
+    const struct tensor *tensor = safetensors_find(file, "settings");
+
+    if (tensor == NULL || strcmp(tensor->dtype, "U8") != 0 ||
+        tensor->count >= CHECKPOINT_SETTINGS_MAX)
+        return error_set(error, ERROR_BAD_MODEL, "%.300s: is no checkpoint of a training",
+                         file->name);
+    settings[tensor->count] = '\0';
+    return safetensors_read_raw(file, tensor, settings, error);
+}
+
+bool checkpoint_settings(const char *directory, char settings[CHECKPOINT_SETTINGS_MAX],
+                         struct error *error)
+{
+    struct safetensors file;
+    bool ok;
+
+    if (!open_file(&file, directory, error))
+        return false;
+    ok = read_settings(&file, settings, error);
+    safetensors_close(&file);
+    return ok;
+}
+
+static bool read_values(const struct safetensors *file, const struct train *train, size_t part,
+                        struct error *error)
+{
+    for (size_t i = 0; i < train_tensor_count(train); i++) {
+        const struct train_tensor to = train_tensor(train, (enum train_part)part, i);
+        const struct tensor *from;
+        char name[STORED_NAME_MAX + 1];
+
+        name_tensor(name, part, to.name);
+        from = find(file, name, to.rank, to.size, error);
+        if (from == NULL || !safetensors_read_float(file, from, to.values, error))
+            return false;
+    }
+    return true;
+}
+
+static bool read_progress(const struct safetensors *file, struct train_progress *progress,
+                          struct error *error)
+{
+    const struct tensor *tensor = find(file, "progress", 1, (size_t[]){NUMBERS}, error);
+    double numbers[NUMBERS];
+
+    if (tensor == NULL || !safetensors_read_double(file, tensor, numbers, error))
+        return false;
+    if (!(numbers[ITERATION] >= 0 && numbers[ITERATION] < 0x1p53))
+        return error_set(error, ERROR_BAD_MODEL, "%.300s: its iteration is no number", file->name);
+    *progress = (struct train_progress){.iteration = (uint64_t)numbers[ITERATION],
+                                        .loss = numbers[LOSS],
+                                        .mean_loss = numbers[MEAN_LOSS],
+                                        .rate = numbers[RATE]};
+    return true;
+}
+
+static bool read_all(const struct safetensors *file, struct train *train, struct error *error)
+{
+    struct train_progress progress;
+
+    for (size_t part = 0; part < TRAIN_PARTS; part++)
+        if (!read_values(file, train, part, error))
+            return false;
+    return read_progress(file, &progress, error) && train_resume(train, &progress, error);
+}
+
+bool checkpoint_read(const char *directory, struct train *train, struct error *error)
+{
+    struct safetensors file;
+    bool ok;
+
+    if (!open_file(&file, directory, error))
+        return false;
+    ok = read_all(&file, train, error);
+    safetensors_close(&file);
+    return ok;
+}

@@ -1,0 +1,94 @@
+#include "core/train/file_write.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct paths {
+    char folder[PATH_MAX], file[PATH_MAX], hidden[PATH_MAX];
+};
+
+static bool fault(const char *path, const char *what, struct error *error)
+{
+    return error_set(error, ERROR_IO, "%.300s: cannot be %s: %s", path, what, strerror(errno));
+}
+
+/* False: one of them is too long. */
+static bool name_paths(struct paths *paths, const char *directory, const char *name)
+{
+    const char *slash = strrchr(name, '/'), *last = slash != NULL ? slash + 1 : name;
+    const int folder_size = (int)(last - name);
+    const size_t size = sizeof paths->file;
+
+    return (size_t)snprintf(paths->folder, size, "%s/%.*s", directory, folder_size, name) < size &&
+           (size_t)snprintf(paths->file, size, "%s/%s", directory, name) < size &&
+           (size_t)snprintf(paths->hidden, size, "%s.%s.partial", paths->folder, last) < size;
+}
+
+static bool write_all(int descriptor, const struct buffer *content)
+{
+    size_t done = 0;
+
+    while (done < content->size) {
+        const ssize_t size = write(descriptor, content->data + done, content->size - done);
+
+        if (size < 0 && errno != EINTR)
+            return false;
+        done += size > 0 ? (size_t)size : 0;
+    }
+    return fsync(descriptor) == 0;
+}
+
+static bool write_hidden(const struct paths *paths, const struct buffer *content)
+{
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+    const int descriptor = open(paths->hidden, flags, 0666);
+    bool ok;
+
+    if (descriptor < 0)
+        return false;
+    ok = write_all(descriptor, content);
+    if (!ok) {
+        const int reason = errno;
+
+        (void)close(descriptor);
+        (void)unlink(paths->hidden);
+        errno = reason;
+        return false;
+    }
+    return close(descriptor) == 0;
+}
+
+/* The name itself is on the disk only when its folder is. */
+static bool sync_folder(const char *folder)
+{
+    const int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok;
+
+    if (descriptor < 0)
+        return false;
+    ok = fsync(descriptor) == 0 || errno == EINVAL;
+    return close(descriptor) == 0 && ok;
+}
+
+bool file_write(const char *directory, const char *name, const struct buffer *content,
+                struct error *error)
+{
+    struct paths paths;
+
+    if (!buffer_ok(content))
+        return error_set(error, ERROR_NO_MEMORY, "no memory for %.60s", name);
+    if (!name_paths(&paths, directory, name))
+        return error_set(error, ERROR_IO, "%.300s: its name is too long", directory);
+    if (mkdir(paths.folder, 0777) != 0 && errno != EEXIST)
+        return fault(paths.folder, "made", error);
+    if (!write_hidden(&paths, content))
+        return fault(paths.file, "written", error);
+    if (rename(paths.hidden, paths.file) != 0)
+        return fault(paths.file, "replaced", error);
+    return sync_folder(paths.folder) || fault(paths.folder, "written", error);
+}

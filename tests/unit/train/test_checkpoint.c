@@ -1,0 +1,311 @@
+/* What a training leaves on the disk: a checkpoint to go on from bit for bit, a folder to serve. */
+#include "tests/support/test.h"
+
+#include "core/model/model.h"
+#include "core/train/checkpoint.h"
+#include "core/train/folder_write.h"
+#include "tests/support/folder.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define ITERATIONS 8
+
+static struct scratch scratch;
+static struct data data;
+static struct train_options options;
+
+static struct train *begin(const char *name, enum objective objective)
+{
+    struct train_set set;
+    struct train *train;
+    struct error error;
+
+    if (data.name == NULL || strcmp(data.name, name) != 0) {
+        data_close(&data);
+        assert_true(data_open(&data, name, 1, &error));
+    }
+    set = (struct train_set){
+        .points = data.points, .labels = data.labels, .count = data.count, .dim = data.dim};
+    options = train_options_default();
+    options.objective = objective;
+    options.process = objective_process(objective, 1000);
+    options.hidden[0] = 12;
+    options.hidden[1] = 9;
+    options.hidden_count = 2;
+    options.time_dim = 8;
+    options.class_count = data.class_count;
+    options.class_drop = data.class_count > 0 ? .2 : 0;
+    options.batch = 16;
+    options.iterations = ITERATIONS;
+    options.warmup = 2;
+    assert_true(train_create(&options, &set, &train, &error));
+    return train;
+}
+
+static void run(struct train *train, int steps)
+{
+    struct error error;
+
+    for (int i = 0; i < steps; i++)
+        assert_true(train_step(train, &error));
+}
+
+static void assert_same_state(const struct train *a, const struct train *b)
+{
+    const struct train_progress first = train_progress(a), second = train_progress(b);
+
+    assert_true(first.iteration == second.iteration);
+    assert_memory_equal(&first.loss, &second.loss, sizeof first.loss);
+    assert_memory_equal(&first.mean_loss, &second.mean_loss, sizeof first.mean_loss);
+    for (size_t part = 0; part < TRAIN_PARTS; part++)
+        for (size_t i = 0; i < train_tensor_count(a); i++) {
+            const struct train_tensor x = train_tensor(a, (enum train_part)part, i);
+            const struct train_tensor y = train_tensor(b, (enum train_part)part, i);
+            const size_t count = x.size[0] * (x.rank > 1 ? x.size[1] : 1);
+
+            assert_memory_equal(x.values, y.values, count * sizeof *x.values);
+        }
+}
+
+static void a_resumed_training_is_the_one_that_never_stopped(void **state)
+{
+    struct train *whole = begin("shapes", OBJECTIVE_EPSILON);
+    struct train *first = begin("shapes", OBJECTIVE_EPSILON);
+    struct train *second = begin("shapes", OBJECTIVE_EPSILON);
+    char settings[CHECKPOINT_SETTINGS_MAX];
+    struct error error;
+
+    (void)state;
+    run(whole, ITERATIONS);
+    run(first, 5);
+    assert_true(checkpoint_write(scratch.path, first, "seed=1\n", &error));
+    assert_true(checkpoint_settings(scratch.path, settings, &error));
+    assert_string_equal(settings, "seed=1\n");
+    assert_true(checkpoint_read(scratch.path, second, &error));
+    assert_same_state(first, second);
+    run(second, ITERATIONS - 5);
+    assert_same_state(whole, second);
+    train_destroy(whole);
+    train_destroy(first);
+    train_destroy(second);
+}
+
+static void a_full_disk_leaves_the_last_checkpoint_whole(void **state)
+{
+    struct train *train = begin("moons", OBJECTIVE_EPSILON);
+    struct train *resumed = begin("moons", OBJECTIVE_EPSILON);
+    struct rlimit limit, before;
+    struct error error;
+
+    (void)state;
+    run(train, 3);
+    assert_true(checkpoint_write(scratch.path, train, "", &error));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 4096;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    run(train, 2);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_false(checkpoint_write(scratch.path, train, "", &error));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(error.code, ERROR_IO);
+    assert_error_says(&error, "checkpoint.safetensors");
+    assert_true(checkpoint_read(scratch.path, resumed, &error));
+    assert_int_equal(train_progress(resumed).iteration, 3);
+    run(resumed, 2);
+    assert_same_state(train, resumed);
+    train_destroy(train);
+    train_destroy(resumed);
+}
+
+static void a_checkpoint_that_is_none_or_of_another_training_is_refused(void **state)
+{
+    struct train *wide = begin("moons", OBJECTIVE_EPSILON), *classes;
+    char settings[CHECKPOINT_SETTINGS_MAX];
+    struct error error;
+
+    (void)state;
+    assert_false(checkpoint_settings(scratch.path, settings, &error));
+    assert_int_equal(error.code, ERROR_NOT_FOUND);
+    scratch_text(&scratch, CHECKPOINT_NAME, "0123456789");
+    assert_false(checkpoint_settings(scratch.path, settings, &error));
+    assert_int_equal(error.code, ERROR_BAD_MODEL);
+    scratch_weights(&scratch, CHECKPOINT_NAME, (const char *const[]){"settings:4", NULL});
+    assert_false(checkpoint_settings(scratch.path, settings, &error));
+    assert_error_says(&error, "no checkpoint of a training");
+    run(wide, 1);
+    assert_true(checkpoint_write(scratch.path, wide, "", &error));
+    train_destroy(wide);
+    classes = begin("shapes", OBJECTIVE_EPSILON);
+    assert_false(checkpoint_read(scratch.path, classes, &error));
+    assert_int_equal(error.code, ERROR_BAD_MODEL);
+    assert_error_says(&error, "checkpoint.safetensors|of this training");
+    train_destroy(classes);
+}
+
+static struct model *write_and_open(const struct train *train)
+{
+    const struct backend *backend = backend_find("portable");
+    struct model *model;
+    struct error error;
+
+    (void)mkdir(scratch_path(&scratch, "model"), 0700);
+    assert_true(folder_write(scratch_path(&scratch, "model"), train, &options, &data,
+                             "made by \"a test\" \\ with seed 1", &error));
+    assert_true(backend->start(&error));
+    model = model_open(scratch_path(&scratch, "model"), backend, &error);
+    if (model == NULL)
+        print_error("%s\n", error.text);
+    assert_non_null(model);
+    assert_int_equal(model->warning_count, 0);
+    return model;
+}
+
+/* What it answers at x for the time 7. */
+static void ask(const struct model *model, const float x[2], int32_t label, float out[2])
+{
+    struct error error;
+    struct gang *gang = gang_create(1, &error);
+    const struct place place = {.x = x, .output = out, .time = 7, .label = label};
+    const size_t bytes = model->family->workspace_bytes(model, 1);
+    void *workspace = aligned_alloc(64, (bytes + 63) / 64 * 64);
+
+    assert_non_null(gang);
+    assert_non_null(workspace);
+    model->family->evaluate(model, &place, 1, gang, workspace);
+    free(workspace);
+    gang_destroy(gang);
+}
+
+static void what_was_learned_is_served(void **state)
+{
+    static const float x[2] = {.5f, -.25f};
+    struct train *train = begin("shapes", OBJECTIVE_EPSILON);
+    struct model *model;
+    float before[2], after[2];
+
+    (void)state;
+    run(train, 4);
+    model = write_and_open(train);
+    assert_string_equal(model->name, "model");
+    assert_true(model->shape.is_points);
+    assert_int_equal(model->shape.dim, 2);
+    assert_int_equal(model->class_input.count, 9);
+    assert_int_equal(model->class_input.name_count, 8);
+    assert_string_equal(model->class_input.names[6], "star");
+    assert_int_equal(model->class_input.null_label, 8);
+    assert_string_equal(model->card.description, "made by \"a test\" \\ with seed 1");
+    assert_int_equal(model_default_steps(model), 1000);
+    assert_string_equal(model_default_sampler(model), "ddpm");
+    assert_true(fabs(model->card.view[1] - 2.4) < 1e-9);
+    ask(model, x, 2, before);
+    assert_true(isfinite((double)before[0]) && isfinite((double)before[1]));
+    model_close(model);
+    run(train, 4);
+    model = write_and_open(train);
+    ask(model, x, 2, after);
+    assert_memory_not_equal(before, after, sizeof before);
+    model_close(model);
+    train_destroy(train);
+}
+
+/* Every objective states the noise that it learned on, by default and on a flow from a ring. */
+static void each_objective_says_what_its_output_means(void **state)
+{
+    static const enum head heads[OBJECTIVE_COUNT] = {[OBJECTIVE_EPSILON] = HEAD_EPSILON,
+                                                     [OBJECTIVE_X_0] = HEAD_SAMPLE,
+                                                     [OBJECTIVE_V] = HEAD_V,
+                                                     [OBJECTIVE_BOUND] = HEAD_EPSILON,
+                                                     [OBJECTIVE_DENOISING] = HEAD_SCORE,
+                                                     [OBJECTIVE_IMPLICIT] = HEAD_SCORE,
+                                                     [OBJECTIVE_SLICED] = HEAD_SCORE,
+                                                     [OBJECTIVE_FLOW] = HEAD_VELOCITY};
+
+    (void)state;
+    for (size_t i = 0; i < OBJECTIVE_COUNT; i++) {
+        struct train *train = begin("moons", (enum objective)i);
+        struct model *model;
+
+        run(train, 1);
+        model = write_and_open(train);
+        assert_int_equal(process_head(&model->process), heads[i]);
+        assert_int_equal(model->process.config.type,
+                         i == OBJECTIVE_FLOW ? PROCESS_FLOW : PROCESS_TABLE);
+        assert_int_equal(model->process.config.schedule.timesteps, 1000);
+        model_close(model);
+        train_destroy(train);
+        scratch_remove(&scratch, "model");
+    }
+}
+
+static void each_process_comes_back_as_it_was(void **state)
+{
+    (void)state;
+    for (int type = PROCESS_VP; type < PROCESS_CM; type++) {
+        const bool is_flow = type == PROCESS_FLOW;
+        struct train *train = begin("moons", is_flow ? OBJECTIVE_FLOW : OBJECTIVE_DENOISING);
+        const struct train_set set = {.points = data.points, .count = data.count, .dim = 2};
+        const struct process_config *stated, *read;
+        struct model *model;
+        struct error error;
+
+        train_destroy(train);
+        options.process = objective_process_on(options.objective, (enum process_type)type, 40);
+        if (is_flow) {
+            options.process.base = FLOW_BASE_ANNULUS;
+            options.process.base_low = 4;
+            options.process.base_high = 5.5;
+        }
+        assert_true(train_create(&options, &set, &train, &error));
+        run(train, 1);
+        model = write_and_open(train);
+        stated = train_folder(train).process;
+        read = &model->process.config;
+        assert_int_equal(read->type, type);
+        assert_int_equal(read->schedule.timesteps, 40);
+        assert_int_equal(read->schedule.head, stated->schedule.head);
+        assert_int_equal(read->base, stated->base);
+        assert_true(!is_flow || (read->base_low >= 4 && read->base_high <= 5.5));
+        assert_true(process_t_max(&model->process) > 0);
+        model_close(model);
+        train_destroy(train);
+        scratch_remove(&scratch, "model");
+    }
+}
+
+static int start(void **state)
+{
+    (void)state;
+    scratch_init(&scratch);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    data_close(&data);
+    scratch_finish(&scratch);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_resumed_training_is_the_one_that_never_stopped, start,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_last_checkpoint_whole, start, end),
+        cmocka_unit_test_setup_teardown(a_checkpoint_that_is_none_or_of_another_training_is_refused,
+                                        start, end),
+        cmocka_unit_test_setup_teardown(what_was_learned_is_served, start, end),
+        cmocka_unit_test_setup_teardown(each_objective_says_what_its_output_means, start, end),
+        cmocka_unit_test_setup_teardown(each_process_comes_back_as_it_was, start, end),
+    };
+
+    return cmocka_run_group_tests(tests, start, end);
+}
