@@ -366,6 +366,25 @@ static void read_unknown(struct body_reading *reading, const char *name)
         problem_fault(reading->problem, pointer, "unknown field");
 }
 
+void body_fault(const struct body *body, const struct error *error, struct problem *problem)
+{
+    const size_t length = strcspn(error->text, " ");
+    char pointer[POINTER_SIZE];
+    const char *name;
+
+    if (error->code != ERROR_INVALID) {
+        problem_of_error(problem, error);
+        return;
+    }
+    for (size_t i = 0; error->text[length] != '\0' && (name = field_name(body, i)) != NULL; i++)
+        if (strlen(name) == length && strncmp(name, error->text, length) == 0) {
+            (void)snprintf(pointer, sizeof pointer, "/%s", name);
+            problem_fault(problem, pointer, "%s", error->text + length + 1);
+            return;
+        }
+    problem_fault(problem, "", "%s", error->text);
+}
+
 void body_fields_read(struct body_reading *reading, const struct cJSON *json)
 {
     const struct body_field *const *field = reading->body->fields;

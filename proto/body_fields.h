@@ -43,6 +43,7 @@ struct body_values {
     const char *start_name;    /* of that field: x_T, x_0, x_t */
     const struct cJSON *noise; /* likewise in place of what is drawn */
     const char *noise_name;    /* eps, noise */
+    double t, t_next;          /* of the process; NaN: not given, or the field has a fault */
     size_t trajectory;         /* every how many steps; 0: none was asked for */
     enum body_format format;
     enum body_encoding encoding;
@@ -91,8 +92,12 @@ extern const struct body_field FIELD_MODEL, FIELD_N, FIELD_SEED, FIELD_SEEDS, FI
 extern const struct body_field FIELD_CLASS;                  /* body_class.c */
 extern const struct body_field FIELD_FORMAT, FIELD_ENCODING; /* body_format.c */
 extern const struct body_field FIELD_INIT_IMAGE, FIELD_MASK, FIELD_STRENGTH, FIELD_START,
-    FIELD_TRAJECTORY;                             /* body_given.c; START: x_T */
+    FIELD_TRAJECTORY, FIELD_X0_IMAGE; /* body_given.c; START: x_T; X0_IMAGE: init_image as x_0 */
 extern const struct body_field FIELD_INTERPOLATE; /* sample_interpolate.c */
+
+/* What is asked about, body_data.c: n is as many as x_0 or x_t has entries, 1 of an init_image,
+ * which is to be read before x_0. T before T_NEXT; EPS and NOISE where n is known. */
+extern const struct body_field FIELD_X0, FIELD_X_T, FIELD_T, FIELD_T_NEXT, FIELD_EPS, FIELD_NOISE;
 
 #define SEED_MAX     4294967295.0
 #define GUIDANCE_MAX 30.0
@@ -106,6 +111,10 @@ size_t body_n_limit(const struct work_context *context, const struct model *mode
 
 /* Reads all fields; every fault goes to reading->problem. */
 void body_fields_read(struct body_reading *reading, const struct cJSON *json);
+
+/* What a plan refuses: INVALID whose text begins with a field of the body is a fault there, with
+ * the rest of the text; another one at "". Else the problem that the error stands for. */
+void body_fault(const struct body *body, const struct error *error, struct problem *problem);
 
 /* body_class.c: one value as a label (-1: none); false when it is no class of this model. */
 bool body_class_label(const struct model *model, const struct cJSON *value, int32_t *label);

@@ -151,6 +151,13 @@ const struct body_field FIELD_INIT_IMAGE = {
               "\"image/png\"}",
     .read = read_init_image};
 
+const struct body_field FIELD_X0_IMAGE = {
+    .name = "init_image",
+    .help = "a PNG of the model's exact size, in base64, in place of x_0: its bytes as -1..1",
+    .schema = "{\"type\":\"string\",\"contentEncoding\":\"base64\",\"contentMediaType\":"
+              "\"image/png\"}",
+    .read = read_init_image};
+
 const struct body_field FIELD_MASK = {
     .name = "mask",
     .help = "a grey PNG of the model's size, in base64: from 128 on a pixel is repainted, below it "

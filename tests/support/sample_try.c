@@ -11,6 +11,7 @@ void sample_try_init(struct sample_try *try)
     memset(try, 0, sizeof *try);
     png_start();
     fake_catalog_init(&try->fake);
+    try->body = &body_sample;
     try->context = (struct work_context){
         .catalog = &try->fake.catalog,
         .limits = {.image_n = 64, .point_n = 10000, .seconds = 600, .bytes = 1000000000},
@@ -32,7 +33,7 @@ struct work *sample_try_parse(struct sample_try *try, const char *body, const ch
     assert(buffer_ok(&text));
     work_destroy(try->sample);
     try->problem = (struct problem){0};
-    try->sample = work_parse(&body_sample, &text, accept, "r_test", &try->context, &try->problem);
+    try->sample = work_parse(try->body, &text, accept, "r_test", &try->context, &try->problem);
     assert((try->sample != NULL) == (try->problem.code == PROBLEM_NONE));
     buffer_finish(&text);
     return try->sample;
@@ -56,6 +57,8 @@ struct answer *sample_try_answer(struct sample_try *try, const char *body, const
     request = work_request(sample);
     for (size_t i = 0; i < request->n * request->plan->dim; i++)
         request->x[i] = (float)((double)(i * 2654435761u % 4001u) / 1900.0 - 1.05);
+    for (size_t i = 0; i < request->n * request->plan->figure_count; i++)
+        request->figures[i] = (double)(i * 2654435761u % 4001u) / 1900.0 - 1.05;
     for (size_t i = 0; i < 2 * request->trajectory.frames * request->n * request->plan->dim; i++)
         request->trajectory.values[i] = (float)((double)(i * 40503u % 1001u) / 500.0 - 1.0);
     for (size_t i = 0; i < request->trajectory.frames; i++)

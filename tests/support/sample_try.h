@@ -9,8 +9,9 @@
 struct sample_try {
     struct fake_catalog fake;
     struct work_context context;
-    struct problem problem; /* of the last body */
-    struct work *sample;    /* of the last body, or NULL; destroyed by the next */
+    const struct body *body; /* whose fields they are: /sample's until a test says another */
+    struct problem problem;  /* of the last body */
+    struct work *sample;     /* of the last body, or NULL; destroyed by the next */
 };
 
 /* Limits: 64 images, 10,000 points, 1 GB, no engine. */
@@ -23,7 +24,8 @@ struct work *sample_try_parse(struct sample_try *try, const char *body, const ch
 /* The fault at `pointer`, or NULL. */
 const char *sample_try_fault(const struct sample_try *try, const char *pointer);
 
-/* Parses, fills x with a pattern of all sorts of values, finishes. NULL when it was refused. */
+/* Parses, fills x and the figures with a pattern of all sorts of values, finishes. NULL when it was
+ * refused. */
 struct answer *sample_try_answer(struct sample_try *try, const char *body, const char *accept);
 
 #endif

@@ -1,0 +1,150 @@
+/* What is asked about: x_0 or x_t of each row, the times, the noise. How many rows there are
+ * follows from the arrays. Numbers are decoded later, on a worker: work_prepare.c. */
+#include "proto/body_fields.h"
+
+#include "proto/json_write.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+
+/* n from the entries of an array; 0 where it has a fault. */
+static void count_rows(struct body_reading *reading, const char *name, const struct cJSON *value)
+{
+    const int count = cJSON_GetArraySize(value);
+    const size_t limit = body_n_limit(reading->context, reading->fields.model);
+    char pointer[32];
+
+    (void)snprintf(pointer, sizeof pointer, "/%s", name);
+    if (!cJSON_IsArray(value))
+        return;
+    if (count >= 1 && (size_t)count <= limit)
+        reading->fields.n = (size_t)count;
+    else
+        problem_fault(reading->problem, pointer, "must hold 1..%zu entries, got %d", limit, count);
+}
+
+static void read_data(struct body_reading *reading, const struct body_field *field,
+                      const struct cJSON *value)
+{
+    const struct model *model = reading->fields.model;
+
+    if (value != NULL) {
+        count_rows(reading, field->name, value);
+        body_read_start(reading, field, value);
+    } else if (reading->fields.init_image != NULL) {
+        reading->fields.n = 1;
+    } else {
+        problem_fault(reading->problem, "/x_0", "must be given%s: the data",
+                      model == NULL || !model->shape.is_points ? ", or init_image" : "");
+    }
+}
+
+static void read_state(struct body_reading *reading, const struct body_field *field,
+                       const struct cJSON *value)
+{
+    char pointer[32];
+
+    (void)snprintf(pointer, sizeof pointer, "/%s", field->name);
+    if (value == NULL) {
+        problem_fault(reading->problem, pointer, "must be given: where the model is asked");
+        return;
+    }
+    count_rows(reading, field->name, value);
+    body_read_start(reading, field, value);
+}
+
+/* Into *t; NaN where it is none of this model's process. */
+static void read_moment(struct body_reading *reading, const char *pointer,
+                        const struct cJSON *value, double *t)
+{
+    const struct model *model = reading->fields.model;
+    const struct process *process = model == NULL ? NULL : &model->process;
+    char got[32], last[32];
+
+    if (process == NULL || process->config.type == PROCESS_TABLE) {
+        const size_t count =
+            process == NULL ? SCHEDULE_TIMESTEPS_MAX : process->config.schedule.timesteps;
+
+        if (!body_number(reading->problem, pointer, value, 0.0, (double)(count - 1), t))
+            *t = (double)NAN;
+        return;
+    }
+    if (!body_number(reading->problem, pointer, value, -DBL_MAX, DBL_MAX, t)) {
+        *t = (double)NAN;
+    } else if (*t <= 0.0 || *t > process_t_max(process)) {
+        number_text(*t, got);
+        number_text(process_t_max(process), last);
+        problem_fault(reading->problem, pointer, "must be above 0, at most %s, got %s", last, got);
+        *t = (double)NAN;
+    }
+}
+
+static void read_time(struct body_reading *reading, const struct body_field *field,
+                      const struct cJSON *value)
+{
+    (void)field;
+    reading->fields.t = (double)NAN;
+    if (value == NULL)
+        problem_fault(reading->problem, "/t", "must be given: a time of the model's process");
+    else
+        read_moment(reading, "/t", value, &reading->fields.t);
+}
+
+static void read_time_next(struct body_reading *reading, const struct body_field *field,
+                           const struct cJSON *value)
+{
+    struct body_values *fields = &reading->fields;
+    char text[32];
+
+    (void)field;
+    fields->t_next = (double)NAN;
+    if (value == NULL)
+        return;
+    read_moment(reading, "/t_next", value, &fields->t_next);
+    if (isnan(fields->t) || !(fields->t_next >= fields->t))
+        return;
+    number_text(fields->t, text);
+    problem_fault(reading->problem, "/t_next", "must be below t = %s: a reverse step goes down",
+                  text);
+}
+
+#define ROWS "{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"array\"}}"
+
+const struct body_field FIELD_X0 = {
+    .name = "x_0",
+    .help = "data, an array of rows: H,W,C numbers each of an image, D of a point; excludes "
+            "init_image",
+    .schema = ROWS,
+    .read = read_data};
+
+const struct body_field FIELD_X_T = {
+    .name = "x_t",
+    .help = "noisy data, an array of rows: H,W,C numbers each of an image, D of a point",
+    .schema = ROWS,
+    .read = read_state};
+
+const struct body_field FIELD_T = {
+    .name = "t",
+    .help = "on a beta table the timestep 0..T-1, as the network counts; elsewhere the process's "
+            "own time, above 0",
+    .schema = "{\"type\":\"number\"}",
+    .read = read_time};
+
+const struct body_field FIELD_T_NEXT = {
+    .name = "t_next",
+    .help = "the time that the step goes to, below t; not given: the data, alpha 1 and sigma 0",
+    .schema = "{\"type\":\"number\"}",
+    .read = read_time_next};
+
+const struct body_field FIELD_EPS = {
+    .name = "eps",
+    .help = "the noise itself, in the shape of x_0, in place of a draw; excludes seed",
+    .schema = ROWS,
+    .read = body_read_noise};
+
+const struct body_field FIELD_NOISE = {
+    .name = "noise",
+    .help = "z of the step, in the shape of x_t, in place of a draw; excludes seed",
+    .schema = ROWS,
+    .read = body_read_noise};
