@@ -116,8 +116,8 @@ static const struct {
                       TRAIN_WIDTH_MAX},
     [ASKED_ACTIVATION] = {"activation", "NAME", "silu", "silu, gelu, relu, elu or tanh",
                           "silu, gelu, relu, elu or tanh", read_activation, 1, 32},
-    [ASKED_EMBEDDING] = {"embedding", "N", "32", "numbers that tell the network the time; even",
-                         "a whole number of 2 to 1024", read_whole, 2, 1024},
+    [ASKED_TIME_DIM] = {"time-dim", "N", "32", "numbers that tell the network the time; even",
+                        "a whole number of 2 to 1024", read_whole, 2, 1024},
     [ASKED_ITERATIONS] = {"iterations", "N", "4000", "how often the weights are changed",
                           "a whole number of 1 to 100000000", read_whole, 1, 1e8},
     [ASKED_BATCH] = {"batch", "N", "1024", "points in each iteration",
@@ -335,7 +335,7 @@ struct train_options train_settings_options(const struct train_settings *setting
         options.process.base_high = data->outline->outer;
     }
     set_hidden(&options, settings->text[ASKED_HIDDEN]);
-    options.time_dim = train_settings_whole(settings, ASKED_EMBEDDING);
+    options.time_dim = train_settings_whole(settings, ASKED_TIME_DIM);
     options.class_count = data->class_count;
     options.class_drop = data->class_count > 0 ? number(settings, ASKED_CLASS_DROP) : 0;
     options.batch = train_settings_whole(settings, ASKED_BATCH);

@@ -1,0 +1,287 @@
+"""`denoised train`: what it refuses, how it is stopped and goes on, and that its model is served."""
+
+import json
+import math
+import os
+import pathlib
+import pty
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+import daemon
+from daemon import Daemon, wait_for
+
+SMALL = ["--hidden", "16,16", "--batch", "32"]
+DATA = ["two-gaussians", "8-gaussians", "swiss-roll", "annulus-to-spiral", "10-points", "heart",
+        "spiral", "moons", "ring", "cross", "smiley", "star", "checkerboard", "shapes"]
+OBJECTIVES = ["eps", "x0", "v", "bound", "denoising", "implicit", "sliced", "flow"]
+WEIGHTS = "model/diffusion_pytorch_model.safetensors"
+
+
+def files(folder):
+    """Every file below, by its path, but the hidden ones of a write that was cut."""
+    return {str(path.relative_to(folder)): path.read_bytes()
+            for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")}
+
+
+class Training(unittest.TestCase):
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="denoised-train-"))
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.out = self.directory / "model"
+
+    def start(self, *arguments, out=None, **options):
+        command = [daemon.BINARY, "train", "--out", str(out or self.out), *map(str, arguments)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+    def train(self, *arguments, out=None, code=0, **options):
+        """Until it ends; what it said on both streams."""
+        process = self.start(*arguments, out=out, **options)
+        said, complained = process.communicate(timeout=2 * daemon.PATIENCE)
+        self.assertEqual(process.returncode, code, complained.decode())
+        return said.decode(), complained.decode()
+
+    def write(self, text, name="points.csv"):
+        path = self.directory / name
+        path.write_text(text)
+        return path
+
+
+class Refused(Training):
+    def check(self, arguments, *words):
+        before = files(self.directory)
+        said, complained = self.train(*arguments, code=2)
+        self.assertEqual(said, "")
+        for word in ("denoised: ", *words):
+            self.assertIn(word, complained)
+        self.assertEqual(files(self.directory), before)
+        self.assertFalse(self.out.exists())
+
+    def test_what_it_does_not_know_is_named_with_what_there_is(self):
+        for arguments, words in (
+                ([], ["--data"]),
+                (["--data", "moon"], ["'moon'", *DATA, "FILE.csv"]),
+                (["--data", "moons", "--objective", "ddpm"], ["--objective", *OBJECTIVES, "'ddpm'"]),
+                (["--data", "moons", "--activation", "sin"], ["--activation", "silu, gelu", "'sin'"]),
+                (["--data", "moons", "--rat", "1"], ["'--rat'", "--help"]),
+                (["--data", "moons", "fast"], ["'fast'"]),
+                (["--data", "moons", "--data", "ring"], ["--data is said twice"]),
+                (["--data", "moons", "--seed"], ["--seed needs"]),
+                (["--resume"], ["checkpoint.safetensors", "nothing to resume"])):
+            with self.subTest(arguments):
+                self.check(arguments, *words)
+
+    def test_numbers_out_of_their_range_are_named_with_it(self):
+        for flag, value in (("hidden", "0"), ("hidden", "8,"), ("hidden", "4097"),
+                            ("hidden", ",".join(["4"] * 17)), ("time-dim", "3"), ("time-dim", "0"),
+                            ("iterations", "0"), ("iterations", "1e3"), ("batch", "-1"),
+                            ("rate", "0"), ("rate", "nan"), ("rate", "2"), ("average", "1"),
+                            ("class-drop", "1"), ("timesteps", "1"), ("timesteps", "100001"),
+                            ("seed", "4294967296"), ("seed", "-1"), ("checkpoint", "x")):
+            with self.subTest(flag=flag, value=value):
+                self.check(["--data", "moons", f"--{flag}={value}"], flag)
+
+    def test_a_file_is_refused_by_its_line(self):
+        for text, words in (
+                ("x,y\n1,2\n3\n", ["points.csv:3:", "1 columns", "has 2"]),
+                ("1,2\n3,four\n", ["points.csv:2:", "column 2", "'four'", "not a number"]),
+                ("1,2\nNaN,4\n", ["points.csv:2:", "column 1", "finite"]),
+                ("1,2\n", ["points.csv:", "1 points", "at least 2"]),
+                ("1,2\n3,\x1b[31m\n", ["points.csv:2:", "'?[31m'"])):
+            with self.subTest(text):
+                self.check(["--data", self.write(text)], *words)
+        self.check(["--data", self.directory / "none.csv"], "none.csv", "No such file")
+
+    def test_ten_million_rows_are_refused_before_they_are_read(self):
+        path = self.write("")
+        with path.open("w") as file:
+            for _ in range(100):
+                file.write("0.5\n" * 100000)
+        start = time.monotonic()
+        process = self.start("--data", path)
+        _, status, used = os.wait4(process.pid, 0)
+        complained = process.stderr.read().decode()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.stdout.close()
+        process.stderr.close()
+        self.assertEqual(process.returncode, 2)
+        self.assertIn("points.csv:1000001: more than 1000000 points", complained)
+        self.assertLess(time.monotonic() - start, daemon.PATIENCE)
+        if not daemon.SANITIZED:
+            self.assertLess(used.ru_maxrss, 64 * 1024)
+
+    def test_a_folder_that_is_there_stays_as_it_is(self):
+        self.out.mkdir()
+        (self.out / "mine").write_text("keep")
+        _, complained = self.train("--data", "moons", code=2)
+        self.assertIn("is there already", complained)
+        self.assertEqual(files(self.out), {"mine": b"keep"})
+
+    def test_names_that_no_model_may_have(self):
+        for name in (".hidden", "a b", "x" * 65):
+            with self.subTest(name):
+                _, complained = self.train("--data", "moons", out=self.directory / name, code=2)
+                self.assertIn("a model's folder is named by", complained)
+        _, complained = self.train("--data", "moons", out=self.directory / "no" / "model", code=2)
+        self.assertIn("cannot be made", complained)
+
+
+class Learned(Training):
+    def test_help_names_all_data_and_objectives_and_fits_a_terminal(self):
+        code, out, _ = daemon.run("train", "--help")
+        self.assertEqual(code, 0)
+        for word in (*DATA, *OBJECTIVES, "--resume", "Exit codes: 0"):
+            self.assertRegex(out, r"(?m)(^|\s)%s\b" % word)
+        self.assertLessEqual(max(map(len, out.splitlines())), 110)
+
+    def test_two_gaussians_are_learned_served_and_sampled(self):
+        said, complained = self.train("--data", "two-gaussians", "--hidden", "32,32", "--batch", 256,
+                                      "--iterations", 1500)
+        self.assertRegex(complained, r"iteration 1500 of 1500  loss 0\.3\d+  rate 0\.00e\+00  0 s left\n$")
+        digest = said.strip().split("sha256:")[1]
+        with Daemon(models=self.directory) as served:
+            model = served.get("/models/model").json()
+            self.assertEqual(model["digest"].split(":")[-1], digest)
+            self.assertIn("--seed 0; loss 0.3", model["description"])
+            points = served.sample({"n": 2000, "seed": 1, "sampler": "ddim", "steps": 50}).json()["points"]
+        share = sum(x + y > 0 for x, y in points) / len(points)
+        self.assertAlmostEqual(share, 0.2, delta=0.08)
+        for sign in (1, -1):
+            side = [(x + y) / 2 for x, y in points if sign * (x + y) > 0]
+            self.assertAlmostEqual(sum(side) / len(side), 3 * sign, delta=0.5)
+
+    def test_classes_of_a_file_can_be_asked_for_by_name(self):
+        rows = "".join(f"{x},{kind}\n" for x in (1, 1.5, 2) for kind in ("right",)) * 20
+        rows += rows.replace("right", "left").replace("1", "-1").replace("2", "-2")
+        self.train("--data", self.write("x,class\n" + rows), *SMALL, "--iterations", 800)
+        with Daemon(models=self.directory) as served:
+            model = served.get("/models/model").json()
+            self.assertEqual((model["classes"], model["null_class"]), (["left", "right"], 2))
+            for name, sign in (("left", -1), ("right", 1)):
+                points = served.sample({"n": 100, "seed": 1, "class": name, "guidance": 1.5,
+                                                 "sampler": "ddim", "steps": 20}).json()["points"]
+                self.assertGreater(sum(sign * x > 0 for x, in points), 80)
+
+    def test_each_objective_makes_a_model_that_samples(self):
+        for objective in OBJECTIVES:
+            self.train("--data", "moons", *SMALL, "--objective", objective, "--iterations", 20,
+                       out=self.directory / objective)
+        self.train("--data", "annulus-to-spiral", *SMALL, "--iterations", 20,
+                   out=self.directory / "annulus")
+        with Daemon(models=self.directory) as served:
+            for name in (*OBJECTIVES, "annulus"):
+                with self.subTest(name):
+                    points = served.sample({"model": name, "n": 4, "steps": 10}).json()["points"]
+                    self.assertTrue(all(math.isfinite(value) for point in points for value in point))
+            self.assertEqual(served.get("/models/annulus").json()["samplers"][0]["name"], "flow_euler")
+
+    def test_equal_seeds_give_equal_files_and_others_give_others(self):
+        made = {}
+        for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+            self.train("--data", "moons", *SMALL, "--iterations", 30, "--seed", seed,
+                       out=self.directory / name)
+            made[name] = files(self.directory / name)
+        self.assertEqual(made["a"], made["b"])
+        self.assertNotEqual(made["a"][WEIGHTS], made["c"][WEIGHTS])
+
+    def test_a_terminal_gets_a_bar(self):
+        leader, follower = pty.openpty()
+        process = self.start("--data", "moons", *SMALL, "--iterations", 50)
+        process.communicate()
+        process = subprocess.Popen([daemon.BINARY, "train", "--data", "moons", *SMALL, "--iterations",
+                                    "50", "--out", str(self.directory / "tty")],
+                                   stdout=subprocess.DEVNULL, stderr=follower)
+        os.close(follower)
+        process.wait(daemon.PATIENCE)
+        shown = os.read(leader, 65536).decode()
+        os.close(leader)
+        self.assertIn("\r\x1b[K[########################] 100 %  loss ", shown)
+        self.assertIn("0 s left\r\n", shown)
+
+
+class Stopped(Training):
+    """In the middle of a training that would take all day."""
+
+    LONG = ["--data", "moons", *SMALL, "--iterations", "100000000", "--checkpoint", "20"]
+    SHORT = ["--data", "shapes", *SMALL, "--iterations", "400", "--checkpoint", "50"]
+
+    def stop(self, process, number):
+        """Once there is a checkpoint."""
+        wait_for((self.out / "checkpoint.safetensors").exists, "the first checkpoint")
+        process.send_signal(number)
+        return process.communicate(timeout=daemon.PATIENCE)
+
+    def test_ctrl_c_and_sigterm_keep_what_is_learned_and_say_so(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number):
+                process = self.start(*self.LONG)
+                said, complained = self.stop(process, number)
+                self.assertEqual(process.returncode, 3)
+                self.assertRegex(complained.decode(), r"stopped after \d+ of 100000000 iterations\. What was "
+                                                      r"learned is kept; .* --resume\n$")
+                self.assertIn(b"sha256:", said)
+                self.assertEqual(daemon.run("check", self.out)[0], 0)
+                card = json.loads((self.out / "denoised.json").read_text())
+                self.assertRegex(card["description"], r"stopped after \d+ iterations")
+                shutil.rmtree(self.out)
+
+    def test_a_stopped_training_goes_on_as_if_nothing_had_been(self):
+        self.train(*self.SHORT, out=self.directory / "whole")
+        whole = files(self.directory / "whole")
+        for number in (signal.SIGINT, signal.SIGKILL):
+            with self.subTest(number):
+                process = self.start(*self.SHORT)
+                self.stop(process, number)
+                self.train("--resume")
+                self.assertEqual(files(self.out), whole)
+                shutil.rmtree(self.out)
+
+    def test_only_the_same_training_is_resumed(self):
+        path = self.write("1\n2\n3\n")
+        self.train("--data", path, *SMALL, "--iterations", 20)
+        before = files(self.out)
+        for arguments, words in ((["--rate", ".1"], ["--rate is 0.1", "began with 0.005"]),
+                                 (["--data", "moons"], ["not the points that the training began with"])):
+            _, complained = self.train("--resume", *arguments, code=2)
+            for word in words:
+                self.assertIn(word, complained)
+        self.train("--resume", "--rate", "5e-3")
+        path = path.rename(self.directory / "moved.csv")
+        self.train("--resume", "--data", path)
+        path.write_text("1\n2\n3.5\n")
+        _, complained = self.train("--resume", code=2)
+        self.assertIn("not the points", complained)
+        self.assertEqual(files(self.out)[WEIGHTS], before[WEIGHTS])
+
+    def test_two_trainings_do_not_write_into_one_folder(self):
+        process = self.start(*self.LONG)
+        wait_for((self.out / "checkpoint.safetensors").exists, "the first checkpoint")
+        _, complained = self.train("--resume", code=2)
+        self.assertIn("another training writes into it", complained)
+        self.stop(process, signal.SIGTERM)
+        self.assertEqual(process.returncode, 3)
+
+    def test_a_full_disk_costs_no_checkpoint(self):
+        self.train(*self.SHORT, out=self.directory / "whole")
+        process = self.start(*self.SHORT)
+        self.stop(process, signal.SIGKILL)
+        before = (self.out / "checkpoint.safetensors").read_bytes()
+
+        def fill_disk():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+
+        said, complained = self.train("--resume", code=1, preexec_fn=fill_disk)
+        self.assertEqual(said, "")
+        self.assertIn("checkpoint.safetensors: cannot be written: File too large", complained)
+        self.assertEqual(files(self.out), {"checkpoint.safetensors": before})
+        self.train("--resume")
+        self.assertEqual(files(self.out), files(self.directory / "whole"))
+
+
+if __name__ == "__main__":
+    unittest.main()
