@@ -115,11 +115,15 @@ static bool fill(struct plan *plan, int *timesteps, struct error *error)
     return true;
 }
 
-static bool ddpm_plan(struct plan *plan, struct error *error)
+static bool check_variance(const struct plan *plan, struct error *error)
 {
     return variance_check(plan->process, variance_type(plan), plan->output_dim == 2 * plan->dim,
-                          error) &&
-           with_timesteps(plan, fill, error);
+                          error);
+}
+
+static bool ddpm_plan(struct plan *plan, struct error *error)
+{
+    return check_variance(plan, error) && with_timesteps(plan, fill, error);
 }
 
 static bool ddpm_plan_step(struct plan *plan, const struct step_times *times, struct error *error)
