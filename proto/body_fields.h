@@ -6,6 +6,8 @@
 #ifndef BODY_FIELDS_H
 #define BODY_FIELDS_H
 
+#include "core/diffusion/probe_elbo.h"
+#include "core/diffusion/probe_likelihood.h"
 #include "proto/work.h"
 
 #include <cjson/cJSON.h>
@@ -15,6 +17,23 @@ enum body_format { FORMAT_PNG, FORMAT_JSON, FORMAT_NPY, FORMAT_APNG, FORMAT_NONE
 
 /* How numbers are written inside a format. PIXELS: bytes, in npy. */
 enum body_encoding { ENCODING_PNG, ENCODING_F32, ENCODING_ARRAY, ENCODING_PIXELS };
+
+/* How likely data are: by a bound, or by the flow (core/diffusion/probe_*.h). */
+enum likelihood_method { LIKELIHOOD_UNREAD, LIKELIHOOD_ELBO, LIKELIHOOD_PF_ODE };
+
+/* What a /likelihood says, and once it is resolved, is. */
+struct likelihood_values {
+    enum likelihood_method method; /* UNREAD: the field has a fault */
+    enum method solver;            /* pf_ode, as the next three */
+    size_t steps;                  /* not of rk45 */
+    enum trace trace;
+    size_t probes;     /* of hutchinson */
+    bool has_variance; /* elbo, as the next four */
+    enum variance_type variance;
+    bool has_first;
+    enum elbo_first first;
+    bool keeps_terms;
+};
 
 /* What a body says, field by field. Pointers are into the JSON, the catalog and the tables. */
 struct body_values {
@@ -44,7 +63,8 @@ struct body_values {
     const struct cJSON *noise; /* likewise in place of what is drawn */
     const char *noise_name;    /* eps, noise */
     double t, t_next;          /* of the process; NaN: not given, or the field has a fault */
-    size_t trajectory;         /* every how many steps; 0: none was asked for */
+    struct likelihood_values likelihood;
+    size_t trajectory; /* every how many steps; 0: none was asked for */
     enum body_format format;
     enum body_encoding encoding;
     const char *tag; /* NULL: not given */

@@ -51,6 +51,7 @@ struct work {
     uint64_t bytes;  /* predicted, of results and answer */
     const char *contract, *backend, *id;
     const char *tag; /* NULL: not given */
+    struct likelihood_values likelihood;
 };
 
 /* --- work_make.c: from good values and a plan to a work. */

@@ -57,6 +57,19 @@ def read_png(body):
     return width, height, channels, bytes(pixels)
 
 
+def write_png(width, height, channels, pixels):
+    """Of 8-bit grey or RGB."""
+    line = width * channels
+    lines = b"".join(b"\0" + pixels[y * line:(y + 1) * line] for y in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, {1: 0, 3: 2}[channels], 0, 0, 0)
+
+    def whole(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    return (b"\x89PNG\r\n\x1a\n" + whole(b"IHDR", header) +
+            whole(b"IDAT", zlib.compress(lines)) + whole(b"IEND", b""))
+
+
 def read_apng(body):
     """[(width, height, channels, pixels, milliseconds)]: of every frame of an APNG, each of the
     full size; the counter of fcTL and fdAT must run without a gap."""
