@@ -7,6 +7,9 @@
 
 #define TWO_PI 6.28318530717958647692
 
+/* With more of it the few points that hardly any noise has touched drown out the others. */
+#define SNR_MAX 100.0
+
 struct description {
     const char *name, *loss;
     enum head head;
@@ -128,13 +131,24 @@ double objective_constant(enum objective objective, const struct process *proces
     return (double)dim * sum / 2.0;
 }
 
+/* Of x_0 the truncated SNR of Salimans & Ho 2022, section 4: without it an error where there is
+ * hardly any noise, and the last steps of a sampler are, weighs nothing beside the spread of x_0
+ * under much noise. */
+static double weight_of(enum objective objective, struct level level)
+{
+    double variance = level.sigma * level.sigma, power = level.alpha * level.alpha;
+    if (objective == OBJECTIVE_X_0)
+        return power > SNR_MAX * variance ? SNR_MAX : power > variance ? power / variance : 1.0;
+    return descriptions[objective].head == HEAD_SCORE ? variance : 1.0;
+}
+
 struct objective_term objective_term(enum objective objective, const struct process *process,
                                      struct level level, size_t index, size_t dim)
 {
     const struct description *it = &descriptions[objective];
     if (objective == OBJECTIVE_BOUND)
         return (struct objective_term){.weight = bound_weight(process, index), .of_epsilon = 1.0};
-    double weight = it->head == HEAD_SCORE ? level.sigma * level.sigma : 1.0;
+    double weight = weight_of(objective, level);
     if (it->directions != NO_DIRECTIONS)
         return (struct objective_term){.weight = weight};
     return (struct objective_term){.weight = weight / (double)dim,

@@ -15,7 +15,7 @@
  */
 #define OBJECTIVES(X)                                                                              \
     X(EPSILON, "eps", "squared error of the noise, a dimension")                                   \
-    X(X_0, "x0", "squared error of the data, a dimension")                                         \
+    X(X_0, "x0", "squared error of the data times 1..100 by its SNR, a dimension")                 \
     X(V, "v", "squared error of v, a dimension")                                                   \
     X(BOUND, "bound", "the variational bound without L_T, nats a point")                           \
     X(DENOISING, "denoising", "squared error of sigma times the score, a dimension")               \

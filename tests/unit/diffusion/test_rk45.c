@@ -150,7 +150,7 @@ static void a_density_beside_x_has_its_say_in_the_steps_as_in_scipy(void **state
     }
 }
 
-/* t^8 from 0 to 3 beside a steep path whose steps are now and then refused. */
+/* 1 + t^8 from 0 to 3 beside a steep path whose steps are now and then refused. */
 static void an_integral_beside_the_vector_takes_the_same_steps(void **state)
 {
     const struct rk45_rule rule = {
@@ -168,7 +168,7 @@ static void an_integral_beside_the_vector_takes_the_same_steps(void **state)
         const double before = number[RK45_TIME];
         const bool ends = rk45_ends_step(&solver);
 
-        side.slope = t * t * t * t * t * t * t * t;
+        side.slope = 1.0 + t * t * t * t * t * t * t * t;
         rk45_slope(&solver)[0] = 100.0 / (1.0 + exp(-400.0 * (t - .5))) - y;
         rk45_slope(&solver)[1] = side.slope;
         rk45_side_add(&solver, &side);
@@ -179,7 +179,7 @@ static void an_integral_beside_the_vector_takes_the_same_steps(void **state)
     }
     assert_int_equal(outcome, RK45_DONE);
     assert_true(refused > 2);
-    assert_true(fabs(side.value - 2187.0) < .01);
+    assert_true(fabs(side.value - 2190.0) < .01);
     assert_true(fabs(side.value / rk45_solution(&solver)[1] - 1.0) < 1e-12);
 }
 

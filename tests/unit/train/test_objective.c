@@ -41,7 +41,7 @@ static void regressions_aim_at_what_their_head_says(void **state)
         double weight, of_x0, of_epsilon;
     } rows[] = {
         {OBJECTIVE_EPSILON, .5, 0.0, 1.0},
-        {OBJECTIVE_X_0, .5, 1.0, 0.0},
+        {OBJECTIVE_X_0, .5 / .5625, 1.0, 0.0},
         {OBJECTIVE_V, .5, -.6, .8},
         {OBJECTIVE_FLOW, .5, -1.0, 1.0},
         {OBJECTIVE_DENOISING, .18, 0.0, -1 / .6},
@@ -54,6 +54,14 @@ static void regressions_aim_at_what_their_head_says(void **state)
         NEAR(term.of_epsilon, rows[i].of_epsilon);
         assert_int_equal(objective_directions(rows[i].objective, 5), 0);
     }
+}
+
+static void the_weight_of_data_is_its_snr_within_bounds(void **state)
+{
+    (void)state;
+    NEAR(term_of(OBJECTIVE_X_0, (struct level){.6, .8}, 0).weight, .5);
+    NEAR(term_of(OBJECTIVE_X_0, (struct level){.8, .1}, 0).weight, 32.0);
+    NEAR(term_of(OBJECTIVE_X_0, (struct level){1.0, 0.0}, 0).weight, 50.0);
 }
 
 static void score_matching_has_its_directions_and_the_weight_of_denoising(void **state)
@@ -127,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_objective_is_found_by_its_name),
         cmocka_unit_test(regressions_aim_at_what_their_head_says),
+        cmocka_unit_test(the_weight_of_data_is_its_snr_within_bounds),
         cmocka_unit_test(score_matching_has_its_directions_and_the_weight_of_denoising),
         cmocka_unit_test(the_bound_weighs_a_level_as_its_variance_says),
         cmocka_unit_test(the_bound_has_the_variances_share),

@@ -3,75 +3,22 @@
  * carried beside it by the chain rule, and no code of the trainer's is used. */
 #include "tests/support/test.h"
 
-#include "core/base/math.h"
 #include "core/train/pass.h"
+#include "tests/support/mlp_reference.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIM = 2, POINTS = 24, WIDEST = 40, CLASSES = 3 };
+enum { DIM = 2, POINTS = 24, CLASSES = 3 };
 
 /* --- the loss in double ----------------------------------------------------------------------- */
-
-/* f and f' of a number. */
-struct bend {
-    double value, slope;
-};
-
-static struct bend curve_of(enum activation activation, double x)
-{
-    double s = 1.0 / (1.0 + math_exp(-x)), t = math_tanh(x);
-    double phi = .5 * (1.0 + math_erf(x / sqrt(2.0)));
-    double density = math_exp(-x * x / 2.0) / sqrt(2.0 * 3.14159265358979323846);
-    switch (activation) {
-    case ACTIVATION_SILU:
-        return (struct bend){x * s, s + x * s * (1.0 - s)};
-    case ACTIVATION_GELU:
-        return (struct bend){x * phi, phi + x * density};
-    case ACTIVATION_RELU:
-        return (struct bend){x > 0.0 ? x : 0.0, x > 0.0 ? 1.0 : 0.0};
-    case ACTIVATION_ELU:
-        return (struct bend){x > 0.0 ? x : math_expm1(x), x > 0.0 ? 1.0 : math_exp(x)};
-    case ACTIVATION_TANH:
-        return (struct bend){t, 1.0 - t * t};
-    case ACTIVATION_NONE:
-    case ACTIVATION_MISH:
-        break;
-    }
-    return (struct bend){(double)NAN, (double)NAN};
-}
-
-/* A point's values and their tangent along one direction. */
-struct dual {
-    double value[WIDEST], tangent[WIDEST];
-};
-
-static void apply_layer(const struct mlp *mlp, size_t index, const double *weights, struct dual *z)
-{
-    const struct mlp_layer *layer = &mlp->layers[index];
-    struct dual out;
-    for (size_t o = 0; o < layer->out; o++) {
-        const double *row = weights + layer->weights + o * layer->in;
-        double sum = weights[layer->bias + o], tangent = 0.0;
-        for (size_t k = 0; k < layer->in; k++) {
-            sum += row[k] * z->value[k];
-            tangent += row[k] * z->tangent[k];
-        }
-        struct bend curve = {sum, 1.0};
-        if (index + 1 < mlp->layer_count)
-            curve = curve_of(mlp->activation, sum);
-        out.value[o] = curve.value;
-        out.tangent[o] = curve.slope * tangent;
-    }
-    *z = out;
-}
 
 static struct dual output_of(const struct mlp *mlp, const struct minibatch *batch, size_t row,
                              const double *weights, const double along[DIM])
 {
     struct dual z = {.value = {0}};
-    float embedding[WIDEST];
+    float embedding[MLP_REFERENCE_WIDEST];
     minibatch_embedding(batch, row, embedding);
     for (size_t j = 0; j < DIM; j++) {
         z.value[j] = (double)batch->x[row * DIM + j];
@@ -83,8 +30,7 @@ static struct dual output_of(const struct mlp *mlp, const struct minibatch *batc
         if (mlp->embedded > 0)
             z.value[DIM + mlp->time_dim + j] = weights[table + j];
     }
-    for (size_t i = 0; i < mlp->layer_count; i++)
-        apply_layer(mlp, i, weights, &z);
+    mlp_reference(mlp, weights, &z);
     return z;
 }
 
