@@ -28,9 +28,11 @@ def setUpModule():
 def shorten(folder, to, timesteps):
     """The same network on a table of fewer entries."""
     shutil.copytree(folder, to)
-    (to / "denoised.json").unlink()  # says how many steps are usual
-    file = to / "scheduler" / "scheduler_config.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "num_train_timesteps": timesteps}))
+    scheduler, card = to / "scheduler" / "scheduler_config.json", to / "denoised.json"
+    config, about = json.loads(scheduler.read_text()), json.loads(card.read_text())
+    config["num_train_timesteps"] = about["default"]["steps"] = timesteps
+    scheduler.write_text(json.dumps(config))
+    card.write_text(json.dumps(about))
 
 
 def tearDownModule():
