@@ -7,11 +7,6 @@ enum { ROWS = 64 };
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-static size_t whole_lanes(size_t count)
-{
-    return (count + 15) / 16 * 16;
-}
-
 /* An odd number of cache lines: then the rows of a column lie in all sets of a cache. */
 static size_t row_floats(size_t columns)
 {
@@ -39,10 +34,7 @@ static void lay_out_layer(struct pass *pass, size_t index)
     layer->ld = row_floats(shape->out);
     size_t block = pass->rows * layer->ld;
     layer->values = take(pass, all * layer->ld);
-    layer->forwards = take(pass, panel_floats(shape->out, shape->in));
-    layer->backwards = take(pass, panel_floats(shape->in, shape->out));
-    layer->bias = take(pass, whole_lanes(shape->out));
-    layer->bias_gradient = take(pass, whole_lanes(shape->out));
+    layer->bias_gradient = take(pass, packed_lanes(shape->out));
     if (is_last)
         return;
     layer->slope = take(pass, block);
@@ -62,13 +54,14 @@ static void lay_out(struct pass *pass)
     pass->input = take(pass, all * pass->input_ld);
     pass->back[0] = take(pass, all * widest);
     pass->back[1] = take(pass, all * widest);
-    pass->classes = take(pass, panel_floats(mlp->time_dim, mlp->layers[0].out));
 }
 
-bool pass_init(struct pass *pass, const struct mlp *mlp, size_t directions, struct error *error)
+bool pass_init(struct pass *pass, const struct packed *packed, size_t directions,
+               struct error *error)
 {
     size_t rows = ROWS / (1 + directions);
-    *pass = (struct pass){.mlp = mlp,
+    *pass = (struct pass){.mlp = packed->mlp,
+                          .packed = packed,
                           .kernels = gradient_kernels_find(),
                           .directions = directions,
                           .rows = rows > 0 ? rows : 1};
@@ -84,26 +77,15 @@ void pass_finish(struct pass *pass)
     arena_finish(&pass->arena);
 }
 
-/* --- weights in, gradients out ---------------------------------------------------------------- */
+/* --- the gradient ------------------------------------------------------------------------------
+ */
 
-static void pack(struct pass *pass, const float *weights)
+static void clear(const struct pass *pass, float *gradient)
 {
-    const struct mlp *mlp = pass->mlp;
-    for (size_t i = 0; i < mlp->layer_count; i++) {
-        const struct mlp_layer *shape = &mlp->layers[i];
-        struct pass_layer *layer = &pass->layers[i];
-        const float *matrix = weights + shape->weights;
-        linear_prepare(&(struct linear_shape){.in = shape->in, .out = shape->out}, matrix,
-                       layer->forwards);
-        if (i > 0)
-            panel_pack(matrix, shape->in, shape->in, shape->out, layer->backwards);
-        memcpy(layer->bias, weights + shape->bias, shape->out * sizeof *weights);
-        memset(layer->bias_gradient, 0, whole_lanes(shape->out) * sizeof *weights);
-    }
-    const struct mlp_layer *first = &mlp->layers[0];
-    if (mlp->embedded > 0)
-        panel_pack(weights + first->weights + mlp->dim + mlp->time_dim, first->in, mlp->time_dim,
-                   first->out, pass->classes);
+    memset(gradient, 0, pass->mlp->floats * sizeof *gradient);
+    for (size_t i = 0; i < pass->mlp->layer_count; i++)
+        memset(pass->layers[i].bias_gradient, 0,
+               packed_lanes(pass->mlp->layers[i].out) * sizeof *gradient);
 }
 
 static void write_bias_gradients(const struct pass *pass, float *gradient)
@@ -118,7 +100,6 @@ static void write_bias_gradients(const struct pass *pass, float *gradient)
 struct chunk {
     struct pass *pass;
     const struct minibatch *batch;
-    const float *weights;
     float *gradient;
     size_t first, count; /* points */
     size_t all;          /* their rows and those of their tangents */
@@ -134,7 +115,8 @@ static void fill_point(const struct chunk *chunk, size_t i)
     minibatch_embedding(batch, row, time);
     if (mlp->embedded > 0)
         memcpy(time + mlp->time_dim,
-               chunk->weights + mlp->class_table + (size_t)batch->labels[row] * mlp->time_dim,
+               chunk->pass->packed->weights + mlp->class_table +
+                   (size_t)batch->labels[row] * mlp->time_dim,
                mlp->time_dim * sizeof *time);
 }
 
@@ -185,18 +167,18 @@ static void run_forwards(const struct chunk *chunk)
                                                        .depth = mlp->layers[i].in,
                                                        .a = in,
                                                        .a_ld = in_ld,
-                                                       .panels = layer->forwards,
+                                                       .panels = pass->packed->layers[i].forwards,
                                                        .c = layer->values,
                                                        .c_ld = layer->ld});
         if (i + 1 == mlp->layer_count)
-            add_bias(layer->values, layer->ld, chunk->count, layer->bias, out);
+            add_bias(layer->values, layer->ld, chunk->count, pass->packed->layers[i].bias, out);
         else
             pass->kernels->activate(&(struct activation_rows){.activation = mlp->activation,
                                                               .rows = chunk->count,
                                                               .columns = out,
                                                               .ld = layer->ld,
                                                               .directions = pass->directions,
-                                                              .bias = layer->bias,
+                                                              .bias = pass->packed->layers[i].bias,
                                                               .values = layer->values,
                                                               .slope = layer->slope,
                                                               .curvature = layer->curvature,
@@ -292,7 +274,7 @@ static void add_class_gradient(const struct chunk *chunk, const float *back, flo
     if (mlp->embedded == 0)
         return;
     run_product_back(
-        chunk, 0, chunk->pass->classes,
+        chunk, 0, chunk->pass->packed->classes,
         (struct panel_product){.columns = width, .a = back, .c = scratch, .c_ld = width});
     for (size_t i = 0; i < chunk->count; i++) {
         size_t label = (size_t)chunk->batch->labels[chunk->first + i];
@@ -310,7 +292,7 @@ static void run_backwards(const struct chunk *chunk)
         const struct pass_layer *before = &pass->layers[i - 1];
         add_weight_gradient(chunk, i, back);
         run_product_back(
-            chunk, i, pass->layers[i].backwards,
+            chunk, i, pass->packed->layers[i].backwards,
             (struct panel_product){
                 .columns = pass->mlp->layers[i].in, .a = back, .c = next, .c_ld = before->ld});
         pass->kernels->slope(&(struct slope_rows){.rows = chunk->count,
@@ -330,20 +312,17 @@ static void run_backwards(const struct chunk *chunk)
     add_class_gradient(chunk, back, next);
 }
 
-double pass_run(struct pass *pass, const struct minibatch *batch, const float *weights,
+double pass_run(struct pass *pass, const struct minibatch *batch, struct pass_rows rows,
                 float *gradient)
 {
-    size_t points = batch->options->batch;
     double sum = 0.0;
-    pack(pass, weights);
-    memset(gradient, 0, pass->mlp->floats * sizeof *gradient);
-    for (size_t first = 0; first < points; first += pass->rows) {
-        size_t count = points - first < pass->rows ? points - first : pass->rows;
+    clear(pass, gradient);
+    for (size_t done = 0; done < rows.count; done += pass->rows) {
+        size_t rest = rows.count - done, count = rest < pass->rows ? rest : pass->rows;
         struct chunk chunk = {.pass = pass,
                               .batch = batch,
-                              .weights = weights,
                               .gradient = gradient,
-                              .first = first,
+                              .first = rows.first + done,
                               .count = count,
                               .all = (1 + pass->directions) * count};
         for (size_t i = 0; i < count; i++)
@@ -354,5 +333,5 @@ double pass_run(struct pass *pass, const struct minibatch *batch, const float *w
         run_backwards(&chunk);
     }
     write_bias_gradients(pass, gradient);
-    return sum / (double)points + batch->constant;
+    return sum;
 }

@@ -2,9 +2,9 @@
 
 #include "core/base/gang.h"
 #include "core/base/math.h"
+#include "core/train/gradient.h"
 #include "core/train/minibatch.h"
 #include "core/train/mlp.h"
-#include "core/train/pass.h"
 
 #include <assert.h>
 #include <math.h>
@@ -27,7 +27,7 @@ struct train {
     struct process process;
     struct mlp mlp;
     struct minibatch batch;
-    struct pass pass;
+    struct gradient finder;
     struct train_progress progress;
     const struct gradient_kernels *kernels;
     float *parts[TRAIN_PARTS], *gradient; /* mlp.floats each, of one block */
@@ -48,7 +48,8 @@ struct train_options train_options_default(void)
                                   .iterations = 4000,
                                   .warmup = 100,
                                   .rate = .005,
-                                  .average = .999};
+                                  .average = .999,
+                                  .threads = 1};
 }
 
 static bool refuse(const char *rule, struct error *error)
@@ -87,6 +88,8 @@ static bool check_course(const struct train_options *options, struct error *erro
         return refuse("rate: above 0, at most 1", error);
     if (!(options->average >= 0.0 && options->average < 1.0))
         return refuse("average: 0 or more, below 1", error);
+    if (!is_within(options->threads, 1, GANG_THREADS_MAX))
+        return refuse("threads: 1..256", error);
     if (!(options->class_drop >= 0.0 && options->class_drop < 1.0))
         return refuse("class-drop: 0 or more, below 1", error);
     return true;
@@ -143,7 +146,8 @@ static bool prepare(struct train *train, struct error *error)
     train->mlp = mlp_of(options, train->set.dim);
     train->kernels = gradient_kernels_find();
     if (!minibatch_init(&train->batch, options, &train->process, &train->set, error) ||
-        !pass_init(&train->pass, &train->mlp, train->batch.directions, error) ||
+        !gradient_init(&train->finder, &train->mlp, train->batch.directions, options->threads,
+                       error) ||
         !take_memory(train, error))
         return false;
     draw_weights(train);
@@ -175,7 +179,7 @@ void train_destroy(struct train *train)
     if (train == NULL)
         return;
     minibatch_finish(&train->batch);
-    pass_finish(&train->pass);
+    gradient_finish(&train->finder);
     arena_finish(&train->arena);
     process_finish(&train->process);
     free(train);
@@ -225,7 +229,7 @@ bool train_step(struct train *train, struct error *error)
     gang_float_mode();
     minibatch_draw(&train->batch, progress->iteration);
     double loss =
-        pass_run(&train->pass, &train->batch, train->parts[TRAIN_WEIGHTS], train->gradient);
+        gradient_find(&train->finder, &train->batch, train->parts[TRAIN_WEIGHTS], train->gradient);
     if (!isfinite(loss) || !math_all_finite(train->gradient, train->mlp.floats))
         return error_set(error, ERROR_NONFINITE,
                          "the loss is no number after %llu iterations: a lower rate may help",

@@ -9,8 +9,8 @@
  * goes on bit for bit as if nothing had been. The same options, points and seed give the same bits
  * on one machine and build; the arithmetic is that of core/nn's native kernels, so other machines
  * give them too, but only samples are promised that. One owner, one thread at a time; train_step
- * works in the calling thread alone and sets its float mode (gang_float_mode); it allocates
- * nothing. Files, folders, data sets, progress lines are not its business. */
+ * sets its float mode (gang_float_mode) and allocates nothing. Files, folders, data sets, progress
+ * lines are not its business. */
 #ifndef TRAIN_H
 #define TRAIN_H
 
@@ -43,6 +43,7 @@ struct train_options {
     double rate;         /* of Adam at its highest */
     double average;      /* the average's decay, below 1; 0: the weights themselves */
     uint64_t seed;
+    unsigned threads; /* of train_step, the caller among them; the bits do not depend on it */
 };
 
 /* The two-Gaussian demo put right: eps, T = 1000, 3 x 128 SiLU, time_dim 32, batch 1024, 4000

@@ -2,9 +2,9 @@
  * what is refused; and that a small network learns. */
 #include "tests/support/test.h"
 
+#include "core/train/gradient.h"
 #include "core/train/minibatch.h"
 #include "core/train/mlp.h"
-#include "core/train/pass.h"
 #include "core/train/train.h"
 #include "tests/support/allocations.h"
 
@@ -87,15 +87,15 @@ static void find_gradient(const struct train_options *options, const float *weig
     struct mlp mlp = mlp_of(options, DIM);
     struct process process;
     struct minibatch batch;
-    struct pass pass;
+    struct gradient finder;
     struct error error;
     assert_int_equal(mlp.floats, FLOATS);
     assert_true(process_init(&process, &options->process, &error));
     assert_true(minibatch_init(&batch, options, &process, &set, &error));
-    assert_true(pass_init(&pass, &mlp, 0, &error));
+    assert_true(gradient_init(&finder, &mlp, 0, 1, &error));
     minibatch_draw(&batch, iteration);
-    (void)pass_run(&pass, &batch, weights, gradient);
-    pass_finish(&pass);
+    (void)gradient_find(&finder, &batch, weights, gradient);
+    gradient_finish(&finder);
     minibatch_finish(&batch);
     process_finish(&process);
 }
@@ -225,6 +225,23 @@ static void a_training_that_was_stopped_goes_on_bit_for_bit(void **state)
     train_destroy(resumed);
 }
 
+static void the_bits_do_not_depend_on_threads(void **state)
+{
+    struct train_options options = small();
+    (void)state;
+    options.batch = 300;
+    struct train *alone = create(&options);
+    options.threads = 3;
+    struct train *together = create(&options);
+    advance(alone, 6);
+    advance(together, 6);
+    assert_memory_equal(part_of(alone, TRAIN_WEIGHTS), part_of(together, TRAIN_WEIGHTS),
+                        FLOATS * sizeof(float));
+    assert_true(train_progress(alone).loss == train_progress(together).loss);
+    train_destroy(alone);
+    train_destroy(together);
+}
+
 static void another_seed_is_another_training(void **state)
 {
     struct train_options options = small();
@@ -305,6 +322,7 @@ static void options_out_of_range_are_refused_by_name(void **state)
     REFUSED(rate = (double)NAN, "rate");
     REFUSED(average = 1.0, "average");
     REFUSED(class_drop = 1.0, "class-drop");
+    REFUSED(threads = 0, "threads");
     REFUSED(class_count = 2, "labels");
     REFUSED(objective = OBJECTIVE_V, "objective");
     REFUSED(process.schedule.beta_start = -1.0, "beta_start");
@@ -386,6 +404,7 @@ int main(void)
         cmocka_unit_test(tensors_are_those_of_a_folder),
         cmocka_unit_test(weights_start_as_torchs_do),
         cmocka_unit_test(a_training_that_was_stopped_goes_on_bit_for_bit),
+        cmocka_unit_test(the_bits_do_not_depend_on_threads),
         cmocka_unit_test(another_seed_is_another_training),
         cmocka_unit_test(a_state_that_cannot_be_is_refused),
         cmocka_unit_test(a_step_to_nowhere_leaves_the_weights_and_says_so),

@@ -3,7 +3,7 @@
  * carried beside it by the chain rule, and no code of the trainer's is used. */
 #include "tests/support/test.h"
 
-#include "core/train/pass.h"
+#include "core/train/gradient.h"
 #include "tests/support/mlp_reference.h"
 
 #include <math.h>
@@ -100,7 +100,7 @@ struct trial {
     struct process process;
     struct mlp mlp;
     struct minibatch batch;
-    struct pass pass;
+    struct gradient finder;
     float *weights, *gradient;
 };
 
@@ -124,7 +124,7 @@ static void trial_init(struct trial *trial, enum objective objective, enum activ
     assert_true(process_init(&trial->process, &trial->options.process, &error));
     assert_true(
         minibatch_init(&trial->batch, &trial->options, &trial->process, &trial->set, &error));
-    assert_true(pass_init(&trial->pass, &trial->mlp, trial->batch.directions, &error));
+    assert_true(gradient_init(&trial->finder, &trial->mlp, trial->batch.directions, 1, &error));
     trial->weights = calloc(2 * trial->mlp.floats, sizeof *trial->weights);
     assert_non_null(trial->weights);
     trial->gradient = trial->weights + trial->mlp.floats;
@@ -136,7 +136,7 @@ static void trial_init(struct trial *trial, enum objective objective, enum activ
 static void trial_finish(struct trial *trial)
 {
     minibatch_finish(&trial->batch);
-    pass_finish(&trial->pass);
+    gradient_finish(&trial->finder);
     process_finish(&trial->process);
     free(trial->weights);
 }
@@ -148,7 +148,7 @@ static void assert_gradient(struct trial *trial)
     assert_non_null(weights);
     for (size_t i = 0; i < count; i++)
         weights[i] = (double)trial->weights[i];
-    double loss = pass_run(&trial->pass, &trial->batch, trial->weights, trial->gradient);
+    double loss = gradient_find(&trial->finder, &trial->batch, trial->weights, trial->gradient);
     double exact = loss_of(&trial->mlp, &trial->batch, weights);
     assert_true(fabs(loss - exact) < 2e-6 * (1.0 + fabs(exact)));
     for (size_t i = 0; i < count; i++) {
@@ -191,9 +191,9 @@ static void a_gradient_does_not_depend_on_how_points_fall_into_passes(void **sta
         size_t count = trial.mlp.floats;
         float *whole = calloc(count, sizeof *whole);
         assert_non_null(whole);
-        double loss = pass_run(&trial.pass, &trial.batch, trial.weights, whole);
-        trial.pass.rows = 7;
-        double same = pass_run(&trial.pass, &trial.batch, trial.weights, trial.gradient);
+        double loss = gradient_find(&trial.finder, &trial.batch, trial.weights, whole);
+        trial.finder.passes[0].rows = 7;
+        double same = gradient_find(&trial.finder, &trial.batch, trial.weights, trial.gradient);
         assert_true(fabs(loss - same) < 1e-6 * fabs(loss));
         for (size_t i = 0; i < count; i++)
             assert_true(fabsf(whole[i] - trial.gradient[i]) < 1e-5f);
