@@ -24,8 +24,8 @@ static void print_heading(const struct selftest *selftest)
         "Reference numbers beside what %s draws. Data: .2 N((3,3), I) + .8 N((-3,-3), I).\n"
         "A share is of points with x + y > 0, centres and deviations of either side (+, -): of %d "
         "points%s;\ntolerances are as wide as that makes them. A: noise. B: ddpm, ddim, multistep "
-        "solvers. C: heads, flows. D: Langevin.\nE: reverse SDEs, probability flow. H: guidance, "
-        "trajectories. 10: the reference's further numbers.\n",
+        "solvers. C: heads, flows. D: Langevin.\nE: reverse SDEs, probability flow. F: likelihood. "
+        "H: guidance, trajectories. 10: the reference's further numbers.\n",
         selftest->is_remote ? "this daemon" : "this build",
         selftest->is_full ? POINTS_FULL : POINTS,
         selftest->is_full ? "" : ", 4000 where a point takes 500 evaluations or more");
@@ -45,6 +45,7 @@ static const struct {
     {"Runs beside each other", selftest_pairs, false},
     {"Paths: steps whose result is known, there and back", selftest_paths, false},
     {"Shares, centres, deviations", selftest_shares, false},
+    {"The variational bound, and what it is made of", selftest_bound, false},
     {"The trained network", selftest_trained, false},
 };
 

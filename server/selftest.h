@@ -154,6 +154,7 @@ void selftest_pairs(struct selftest *selftest);
 void selftest_paths(struct selftest *selftest);
 void selftest_shares(struct selftest *selftest);
 void selftest_trained(struct selftest *selftest);
+void selftest_bound(struct selftest *selftest);
 
 /* --- the two ways of asking: selftest_engine.c and selftest_post.c, selftest_remote.c --- */
 
