@@ -64,6 +64,7 @@ struct body_values {
     const char *noise_name;    /* eps, noise */
     double t, t_next;          /* of the process; NaN: not given, or the field has a fault */
     struct likelihood_values likelihood;
+    bool roundtrip;    /* /encode: and back again */
     size_t trajectory; /* every how many steps; 0: none was asked for */
     enum body_format format;
     enum body_encoding encoding;

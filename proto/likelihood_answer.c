@@ -122,18 +122,6 @@ static void nats_json(const struct work *work, size_t figure, double offset, str
     column_json(work, &columns[1], out);
 }
 
-/* One of those that make steps of their own is written with the end of every answer. */
-static void nfe_json(const struct work *work, struct buffer *out)
-{
-    if (work->request.plan->is_adaptive)
-        return;
-    json_key(out, "nfe");
-    json_open(out, '[');
-    for (size_t i = 0; i < work->request.n; i++)
-        json_integer(out, work->request.nfe[i]);
-    json_close(out, ']');
-}
-
 static void terms_json(const struct work *work,
                        void (*row)(const struct plan *, const double *, struct buffer *),
                        struct buffer *out)
@@ -184,7 +172,6 @@ static bool elbo_json(struct work *work, struct error *error)
     nats_json(work, ELBO_NATS, 0.0, out);
     column_json(work, &unknown, out);
     terms_json(work, elbo_row, out);
-    nfe_json(work, out);
     return true;
 }
 
@@ -207,7 +194,8 @@ static void elbo_params(const struct work *work, struct buffer *out)
 const struct work_kind likelihood_by_elbo = {.encode = {[FORMAT_JSON] = elbo_json},
                                              .params = elbo_params,
                                              .prepare = prepare_elbo,
-                                             .starts_from_picture = true};
+                                             .starts_from_picture = true,
+                                             .tells_nfe = true};
 
 /* --- by the flow ------------------------------------------------------------------------------ */
 
@@ -230,7 +218,6 @@ static bool flow_json(struct work *work, struct error *error)
     nats_json(work, LIKELIHOOD_NATS, is_points ? 0.0 : LOG2_OF_BINS, out);
     column_json(work, &errors, out);
     terms_json(work, flow_row, out);
-    nfe_json(work, out);
     return work_values_json(work, "x_T", work->request.x, error);
 }
 
@@ -258,4 +245,5 @@ static void flow_params(const struct work *work, struct buffer *out)
 const struct work_kind likelihood_by_flow = {.encode = {[FORMAT_JSON] = flow_json},
                                              .params = flow_params,
                                              .prepare = prepare_flow,
-                                             .starts_from_picture = true};
+                                             .starts_from_picture = true,
+                                             .tells_nfe = true};

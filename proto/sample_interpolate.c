@@ -166,7 +166,8 @@ const struct work_kind sample_interpolation = {.encode = {[FORMAT_PNG] = sample_
                                                           [FORMAT_APNG] = encode_apng},
                                                .params = params,
                                                .prepare = prepare,
-                                               .interpolates = true};
+                                               .interpolates = true,
+                                               .tells_seeds = true};
 
 const struct body_field FIELD_INTERPOLATE = {
     .name = "interpolate",

@@ -12,42 +12,7 @@
 #define GRID_SIDE_MAX 8192
 #define PLOT_BYTES    ((uint64_t)3 * 3 * PLOT_SIZE * PLOT_SIZE) /* of a picture of points */
 
-/* What the plan refuses is found in the field without which it would be accepted: steps, an option
- * in the order of their table, the sampler. */
-static const char *plan_culprit(const struct plan_request *asked, const char *sampler, size_t steps,
-                                char pointer[64])
-{
-    struct option_values options = *asked->options;
-    struct plan_request tried = *asked;
-    struct error error;
-    struct plan *plan;
-
-    tried.options = &options;
-    for (int i = -1; i <= OPTION_COUNT; i++) {
-        const bool is_option = i >= 0 && i < OPTION_COUNT;
-
-        if (is_option && !asked->options->given[i])
-            continue;
-        options = *asked->options;
-        tried.steps = i < 0 ? steps : asked->steps;
-        tried.steps_asked = asked->steps_asked && i >= 0;
-        tried.sampler = i == OPTION_COUNT ? sampler : asked->sampler;
-        if (is_option)
-            options.given[i] = false;
-        plan = plan_create(&tried, &error);
-        plan_destroy(plan);
-        if (plan == NULL)
-            continue;
-        (void)snprintf(pointer, 64, "/%s",
-                       is_option ? option_describe((enum sampler_option)i)->name
-                       : i < 0   ? "steps"
-                                 : "sampler");
-        return pointer;
-    }
-    return "";
-}
-
-/* As plan_culprit, of the fields that a picture comes with. NULL: it is none of them. */
+/* As work_plan_culprit, of the fields that a picture comes with. NULL: it is none of them. */
 static const char *picture_culprit(const struct plan_request *asked, bool has_strength)
 {
     struct plan_request tried = *asked;
@@ -73,8 +38,8 @@ static void fault_plan(const struct body_values *fields, const struct plan_reque
     char pointer[64];
 
     if (culprit == NULL)
-        culprit =
-            plan_culprit(asked, model_default_sampler(model), model_default_steps(model), pointer);
+        culprit = work_plan_culprit(asked, model_default_sampler(model), model_default_steps(model),
+                                    pointer);
     problem_fault(problem, culprit, "%s", error->text);
 }
 
@@ -228,7 +193,8 @@ static const struct work_kind KIND = {.encode = {[FORMAT_PNG] = sample_png,
                                                  [FORMAT_JSON] = sample_json,
                                                  [FORMAT_NPY] = sample_npy,
                                                  [FORMAT_APNG] = sample_trajectory_apng},
-                                      .params = params};
+                                      .params = params,
+                                      .tells_seeds = true};
 
 static struct work *resolve(const struct body_values *fields, const char *id,
                             const struct work_context *context, struct problem *problem)

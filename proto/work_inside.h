@@ -35,6 +35,8 @@ struct work_kind {
     void (*prepare)(struct work *work);
     bool starts_from_picture; /* init_image is the start of the only row */
     bool interpolates;        /* a seed makes the first row and the last, none those between */
+    bool tells_seeds;         /* in the headers, felt or not; else where they are */
+    bool tells_nfe;           /* of rows that all take as many, too */
 };
 
 /* One block: the arrays of the request and the texts follow the struct. */
@@ -78,6 +80,12 @@ uint64_t bytes_plus(uint64_t a, uint64_t b);
 /* Of that many numbers in an answer, as float32 and as text. */
 uint64_t bytes_of_numbers(uint64_t numbers, enum body_encoding encoding);
 
+/* --- work_plan.c: the pointer of the field without which the plan would not be refused: steps (the
+ * model's in its place), an option, the sampler (that one in its place); "" when it is none of
+ * them. */
+const char *work_plan_culprit(const struct plan_request *asked, const char *sampler, size_t steps,
+                              char pointer[64]);
+
 /* --- work_params.c: "model", "params" as members of an open object. */
 void work_model_json(const struct work *work, struct buffer *out);
 void work_params_json(const struct work *work, struct buffer *out);
@@ -90,6 +98,7 @@ void work_option_json(enum sampler_option option, double value, const int *list,
 /* For kind->params: n and seeds; the sampler, its steps and its options; guidance. */
 void work_seeds_json(const struct work *work, struct buffer *out);
 void work_sampler_json(const struct work *work, struct buffer *out);
+void work_plan_json(const struct plan *plan, const char *sampler, struct buffer *out);
 void work_guidance_json(const struct work *work, struct buffer *out);
 
 /* Whether it is a seed that makes this row. */

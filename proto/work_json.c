@@ -98,7 +98,6 @@ static void milliseconds_json(struct buffer *out, const char *key, double value)
     buffer_printf(out, "%.3f", value);
 }
 
-/* Where every row took its own number of evaluations. */
 static void nfe_json(const struct request *request, struct buffer *out)
 {
     json_key(out, "nfe");
@@ -114,7 +113,7 @@ void work_json_end(struct work *work)
     const struct work_timing timing = work_timing(request);
     struct buffer *out = &work->answer.body;
 
-    if (request->plan->is_adaptive)
+    if (request->plan->is_adaptive || work->kind->tells_nfe)
         nfe_json(request, out);
     json_key(out, "timing");
     json_open(out, '{');

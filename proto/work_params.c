@@ -105,17 +105,20 @@ static void given_json(const struct work_given *given, struct buffer *out)
         digest_json(given->noise_name, given->noise_digest, out);
 }
 
-void work_sampler_json(const struct work *work, struct buffer *out)
+void work_plan_json(const struct plan *plan, const char *sampler, struct buffer *out)
 {
-    const struct plan *plan = work->request.plan;
-
     json_key(out, "sampler");
-    json_string(out, plan->sampler->name);
+    json_string(out, sampler);
     if (plan->steps > 0) {
         json_key(out, "steps");
         json_integer(out, (int64_t)plan->steps);
     }
     options_json(plan, out);
+}
+
+void work_sampler_json(const struct work *work, struct buffer *out)
+{
+    work_plan_json(work->request.plan, work->request.plan->sampler->name, out);
 }
 
 void work_guidance_json(const struct work *work, struct buffer *out)

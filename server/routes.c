@@ -11,25 +11,24 @@
     }
 #define JSON  LIST("application/json")
 #define GUARD "bad_request", "forbidden_host", "forbidden_origin"
+#define WORK                                                                                       \
+    "invalid_json", GUARD, "model_not_found", "not_acceptable", "body_too_large",                  \
+        "unsupported_media_type", "expectation_failed", "invalid_parameter", "not_converged",      \
+        "queue_full", "internal", "nonfinite_output", "loading", "draining"
 
 static const struct route ROUTES[] = {
     {.about = {"POST", "/sample", "Sample from a model",
-               LIST("image/png", "application/json", "application/x-npy", "image/apng"),
-               LIST("invalid_json", GUARD, "model_not_found", "not_acceptable", "body_too_large",
-                    "unsupported_media_type", "expectation_failed", "invalid_parameter",
-                    "not_converged", "queue_full", "internal", "nonfinite_output", "loading",
-                    "draining"),
+               LIST("image/png", "application/json", "application/x-npy", "image/apng"), LIST(WORK),
                &body_sample},
+     .needs_models = true,
+     .body_max = WORK_BODY_MAX},
+    {.about = {"POST", "/encode", "Data to the noise that makes them",
+               LIST("application/json", "application/x-npy"), LIST(WORK), &body_encode},
      .needs_models = true,
      .body_max = WORK_BODY_MAX},
     {.about = {"POST", "/likelihood",
                "How likely data are by a model: a variational bound, or along its probability flow",
-               JSON,
-               LIST("invalid_json", GUARD, "model_not_found", "not_acceptable", "body_too_large",
-                    "unsupported_media_type", "expectation_failed", "invalid_parameter",
-                    "not_converged", "queue_full", "internal", "nonfinite_output", "loading",
-                    "draining"),
-               &body_likelihood},
+               JSON, LIST(WORK), &body_likelihood},
      .needs_models = true,
      .body_max = WORK_BODY_MAX},
     {.about = {"GET", "/models", "The models that are loaded", JSON, LIST(GUARD, "loading"), NULL},

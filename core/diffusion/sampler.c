@@ -113,9 +113,9 @@ bool option_is_used(enum sampler_option option)
 
 bool choice_is_used(enum sampler_option option, size_t choice)
 {
-    for (size_t i = 0; i < SAMPLER_COUNT; i++)
-        if (sampler_has_option(samplers[i], option) &&
-            sampler_has_choice(samplers[i], option, choice))
+    for (size_t i = 0; i < SAMPLER_TOTAL; i++)
+        if (sampler_has_option(sampler_any_at(i), option) &&
+            sampler_has_choice(sampler_any_at(i), option, choice))
             return true;
     return false;
 }

@@ -278,7 +278,8 @@ bool sampler_has_option(const struct sampler *sampler, enum sampler_option optio
  */
 bool sampler_has_choice(const struct sampler *sampler, enum sampler_option option, size_t choice);
 
-/* An option that some sampler of SAMPLERS has: requests may name no other. */
+/* An option that some sampler of SAMPLERS has: requests for samples may name no other. A choice of
+ * one that some sampler or encoder has. */
 bool option_is_used(enum sampler_option option);
 bool choice_is_used(enum sampler_option option, size_t choice);
 
