@@ -104,10 +104,9 @@ def main():
             with tempfile.TemporaryDirectory() as name:
                 folder = pathlib.Path(name)
                 faults, printed = run(page, daemon, folder)
-                if "--write" in sys.argv:
+                if "--write" in sys.argv and not faults:
                     write(page, folder, printed)
-                    faults = []
-                elif exact:
+                elif exact and not faults:
                     faults += compare(page, folder, printed)
             failed += bool(faults)
             print(f"{'FAIL' if faults else 'ok'} {page.name}")
