@@ -19,6 +19,7 @@ import zlib
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGES = ROOT / "docs/theory"
 BLOCK = re.compile(r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.M | re.S)
+PICTURE = re.compile(r"pictures/([\w.-]+\.png)")
 SECONDS = 300
 
 
@@ -71,7 +72,7 @@ def run(page, daemon, folder):
 def compare(page, folder, printed):
     said = [match.group(2) or "" for match in BLOCK.finditer(page.read_text())]
     differ = [f"prints\n{ours}where the page says\n{theirs}" for ours, theirs in zip(printed, said) if ours != theirs]
-    shown = set(re.findall(r"\]\(pictures/([^)]+)\)", page.read_text()))
+    shown = set(PICTURE.findall(page.read_text()))
     made = {path.name for path in folder.glob("*.png")}
     faults = differ + [f"{name} is shown and not made" for name in sorted(shown - made)]
     for name in sorted(shown & made):
@@ -88,7 +89,7 @@ def write(page, folder, printed):
         return "```sh\n" + match.group(1) + "```\n" + (f"\n```text\n{result}```\n" if result else "")
 
     page.write_text(BLOCK.sub(block, text))
-    for name in re.findall(r"\]\(pictures/([^)]+)\)", text):
+    for name in PICTURE.findall(text):
         (PAGES / "pictures" / name).write_bytes((folder / name).read_bytes())
 
 
