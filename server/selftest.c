@@ -46,6 +46,7 @@ static const struct {
     {"Paths: steps whose result is known, there and back", selftest_paths, false},
     {"Shares, centres, deviations", selftest_shares, false},
     {"The variational bound, and what it is made of", selftest_bound, false},
+    {"Likelihood by the probability flow", selftest_likelihood, false},
     {"The trained network", selftest_trained, false},
 };
 

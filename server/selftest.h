@@ -153,6 +153,7 @@ void selftest_rules(struct selftest *selftest);
 void selftest_pairs(struct selftest *selftest);
 void selftest_paths(struct selftest *selftest);
 void selftest_shares(struct selftest *selftest);
+void selftest_likelihood(struct selftest *selftest);
 void selftest_trained(struct selftest *selftest);
 void selftest_bound(struct selftest *selftest);
 

@@ -3,9 +3,9 @@
  *     bench [--models DIR] [--model NAME] [--backend NAME] [--threads N] [--batches 1,4,16]
  *           [--rounds N] [--sampler NAME] [--layers] [PART ...]
  *
- * PART: speed, memory, speed-up, samplers, layers (as --layers); without one all but the layers.
- * Times are CPU time of the whole process, so that neighbours on the machine disturb them little;
- * row-steps a second and the speed-up by threads go by the clock on the wall. */
+ * PART: speed, memory, speed-up, samplers, likelihood, layers (as --layers); without one all but
+ * the layers. Times are CPU time of the whole process, so that neighbours on the machine disturb
+ * them little; row-steps a second and the speed-up by threads go by the clock on the wall. */
 #include "tests/bench/bench.h"
 
 #include "tests/bench/machine.h"
@@ -32,6 +32,7 @@ static const struct part {
     {"speed-up", bench_speed_up, CHOSEN_MODELS, true, false},
     {"layers", bench_layers, CHOSEN_MODELS, false, false},
     {"samplers", bench_samplers, ALL_MODELS, true, true},
+    {"likelihood", bench_likelihood, ALL_MODELS, true, true},
 };
 enum { PART_COUNT = sizeof PARTS / sizeof PARTS[0] };
 

@@ -61,6 +61,9 @@ struct bench_run {
 /* Submits it, waits, answers what it cost. Ends the program when it is refused or fails. */
 struct bench_run bench_run(struct engine *engine, const struct bench_order *order);
 
+/* The same of requests that are made already. */
+struct bench_run bench_run_requests(struct engine *engine, struct request *requests, size_t count);
+
 /* The engine's doorbell. */
 void bench_ring(void *context);
 
@@ -81,6 +84,9 @@ void bench_layers(const struct bench *bench, const struct bench_arguments *argum
 /* Every sampler beside DDIM, on models of bench->catalog; then what each costs by itself. */
 void bench_samplers(const struct bench *bench, const struct bench_arguments *arguments);
 void bench_own_costs(const struct bench *bench, const struct bench_arguments *arguments);
+
+/* 1,000 points by the probability flow. */
+void bench_likelihood(const struct bench *bench, const struct bench_arguments *arguments);
 
 /* Sorts. */
 double median_of(double *values, size_t count);

@@ -208,7 +208,7 @@ static void arrays_free(const struct arrays *arrays, size_t requests)
     free(arrays->x);
 }
 
-static struct bench_run run(struct engine *engine, struct request *requests, size_t count)
+struct bench_run bench_run_requests(struct engine *engine, struct request *requests, size_t count)
 {
     const double cpu = bench_cpu_seconds(), wall = bench_wall_seconds();
     struct bench_run cost = {.row_steps = 0};
@@ -248,7 +248,7 @@ static size_t draws_of(const struct plan *plan)
 struct bench_run bench_run(struct engine *engine, const struct bench_order *order)
 {
     const struct arrays arrays = arrays_of(order);
-    struct bench_run cost = run(engine, arrays.requests, order->requests);
+    struct bench_run cost = bench_run_requests(engine, arrays.requests, order->requests);
 
     for (size_t i = 0; i < order->requests; i++)
         cost.draws += draws_of(arrays.plans[i]) * order->n;
