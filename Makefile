@@ -131,7 +131,7 @@ bench: packages-bench
 	$(BUILD)/bench $(ARGS) $(PARTS)
 	$(if $(ARGS)$(PARTS),,tests/bench/bench_http.py $(BUILD)/denoised)
 bench-peers: packages-bench
-	+$(MAKE) --no-print-directory $(BUILD)/forward
+	+$(MAKE) --no-print-directory $(BUILD)/forward $(BUILD)/denoised
 	tests/bench/peers/peers.sh $(BUILD) $(ARGS)
 lint: layers
 	tests/lint/sizes.py
