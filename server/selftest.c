@@ -24,11 +24,18 @@ static void print_heading(const struct selftest *selftest)
         "Reference numbers beside what %s draws. Data: .2 N((3,3), I) + .8 N((-3,-3), I).\n"
         "A share is of points with x + y > 0, centres and deviations of either side (+, -): of %d "
         "points%s;\ntolerances are as wide as that makes them. A: noise. B: ddpm, ddim, multistep "
-        "solvers. C: heads, flows. D: Langevin.\nE: reverse SDEs, probability flow. F: likelihood. "
-        "H: guidance, trajectories. 10: the reference's further numbers.\n",
-        selftest->is_remote ? "this daemon" : "this build",
-        selftest->is_full ? POINTS_FULL : POINTS,
-        selftest->is_full ? "" : ", 4000 where a point takes 500 evaluations or more");
+        "solvers. C: heads, flows. D: Langevin.
+        E
+        : reverse SDEs, probability flow.F
+        : likelihood."
+                     "G: training. H: guidance, trajectories.
+          10
+        : the reference's further numbers. ",
+              selftest->is_remote
+              ? "this daemon"
+              : "this build",
+          selftest->is_full ? POINTS_FULL : POINTS,
+          selftest->is_full ? "" : ", 4000 where a point takes 500 evaluations or more");
 }
 
 static const struct {
@@ -48,6 +55,7 @@ static const struct {
     {"The variational bound, and what it is made of", selftest_bound, false},
     {"Likelihood by the probability flow", selftest_likelihood, false},
     {"The trained network", selftest_trained, false},
+    {"Networks that learn here", selftest_learns, true},
 };
 
 void selftest_run_all(struct selftest *selftest)

@@ -156,6 +156,7 @@ void selftest_shares(struct selftest *selftest);
 void selftest_likelihood(struct selftest *selftest);
 void selftest_trained(struct selftest *selftest);
 void selftest_bound(struct selftest *selftest);
+void selftest_learns(struct selftest *selftest);
 
 /* --- the two ways of asking: selftest_engine.c and selftest_post.c, selftest_remote.c --- */
 

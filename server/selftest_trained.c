@@ -1,34 +1,13 @@
 /* B3: the shipped network that learnt the two Gaussians, beside points of the data themselves. */
 #include "server/selftest.h"
+#include "server/selftest_distance.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdlib.h>
 
 #define MODEL        "mixture"
 #define POINTS       4000
 #define SEED_OF_DATA 3000000
-
-/* Mean distance of a point of one set from one of the other. */
-static double mean_distance(const float *a, const float *b)
-{
-    double sum = 0.0;
-
-    for (size_t i = 0; i < POINTS; i++)
-        for (size_t j = 0; j < POINTS; j++) {
-            const double x = (double)a[2 * i] - (double)b[2 * j];
-            const double y = (double)a[2 * i + 1] - (double)b[2 * j + 1];
-
-            sum += sqrt(x * x + y * y);
-        }
-    return sum / POINTS / POINTS;
-}
-
-/* 2 E|X-Y| - E|X-X'| - E|Y-Y'| of two sets of POINTS, Szekely and Rizzo 2013. */
-static double energy_distance(const float *a, const float *b)
-{
-    return 2.0 * mean_distance(a, b) - mean_distance(a, a) - mean_distance(b, b);
-}
 
 /* Two sets of the data: pair 0 is the first. */
 static float data[2][2 * POINTS];
@@ -48,7 +27,7 @@ static bool data_distance(struct selftest *selftest, double numbers[3], struct e
     (void)error;
     for (uint32_t pair = 0; pair < PAIRS; pair++) {
         draw(pair);
-        numbers[0] += energy_distance(data[0], data[1]) / PAIRS;
+        numbers[0] += energy_distance(data[0], data[1], POINTS) / PAIRS;
     }
     numbers[1] = .0024;
     numbers[2] = .0016;
@@ -67,7 +46,7 @@ static void report(struct selftest *selftest, const struct selftest_shares *row,
     selftest_report_shares(selftest, row, "ddpm on " MODEL ", 1000 steps", x, n);
     draw(0);
     selftest_report_number(selftest, row->id, "  energy distance from 4000 points of the data",
-                           (double[]){energy_distance(x, data[0]), 0.0, .012});
+                           (double[]){energy_distance(x, data[0], POINTS), 0.0, .012});
 }
 
 void selftest_trained(struct selftest *selftest)

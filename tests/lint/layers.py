@@ -20,7 +20,7 @@ ROOMS = {  # room -> rooms and libraries it may include
 }
 STANDARD = set("""assert ctype errno fcntl float inttypes limits locale math pthread sched signal
 stdarg stdatomic stdbool stddef stdint stdio stdlib string strings time unistd dirent poll
-netdb""".split())
+netdb ftw""".split())
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
 
 

@@ -14,7 +14,7 @@ from daemon import Daemon
 CPU_SECONDS = 120
 WEIGHTS = daemon.ROOT / "weights"
 # What no request asks, so that only the own engine says it.
-LOCAL_SECTIONS = ("Noise that no shipped model has", "Exact answers")
+LOCAL_SECTIONS = ("Noise that no shipped model has", "Exact answers", "Networks that learn here")
 LOCAL_ROWS = ("ddpm on learned", "ddim_inverse", "pf_ode by rk4, 50 steps there", "energy distance of two sets")
 
 
