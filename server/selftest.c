@@ -24,18 +24,11 @@ static void print_heading(const struct selftest *selftest)
         "Reference numbers beside what %s draws. Data: .2 N((3,3), I) + .8 N((-3,-3), I).\n"
         "A share is of points with x + y > 0, centres and deviations of either side (+, -): of %d "
         "points%s;\ntolerances are as wide as that makes them. A: noise. B: ddpm, ddim, multistep "
-        "solvers. C: heads, flows. D: Langevin.
-        E
-        : reverse SDEs, probability flow.F
-        : likelihood."
-                     "G: training. H: guidance, trajectories.
-          10
-        : the reference's further numbers. ",
-              selftest->is_remote
-              ? "this daemon"
-              : "this build",
-          selftest->is_full ? POINTS_FULL : POINTS,
-          selftest->is_full ? "" : ", 4000 where a point takes 500 evaluations or more");
+        "solvers. C: heads, flows. D: Langevin.\nE: reverse SDEs, probability flow. F: likelihood. "
+        "G: training. H: guidance, trajectories.\n10: the reference's further numbers.\n",
+        selftest->is_remote ? "this daemon" : "this build",
+        selftest->is_full ? POINTS_FULL : POINTS,
+        selftest->is_full ? "" : ", 4000 where a point takes 500 evaluations or more");
 }
 
 static const struct {
