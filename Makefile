@@ -3,7 +3,7 @@
 #   make test     set up and pass all tests       make golden GOLDEN=DIR   golden data alone
 #   make lint     form, layers, clang-tidy        make bench    speed; make bench-peers: beside others
 #   make fuzz     FUZZ_SECONDS for each fuzzer    make browser  the page in a real Chromium
-#   make mutants  wrong formulas, put in on purpose, are found by tests
+#   make mutants  wrong formulas, put in on purpose, are found by tests    make weights   mixture, shapes, made again
 # Variants: make SAN=address,undefined test, make SAN=thread test. Objects go to build/VARIANT.
 # V=1 shows whole commands. Every core compiles unless -j says otherwise.
 SAN     ?=
@@ -107,6 +107,7 @@ golden: packages-build
 	$(BUILD)/golden $(GOLDEN)
 demo:
 	@clients/shell/demo.sh $(ARGS)
+weights: denoised; weights/recipes/points.sh ./denoised build/weights
 browser: packages-browser
 	+$(MAKE) --no-print-directory denoised
 	cd tests/browser && npm ci --silent --no-audit --no-fund
@@ -143,7 +144,7 @@ packages-build packages-test packages-lint packages-fuzz packages-browser packag
 	@deploy/install-packages.sh $*
 clean:
 	rm -rf build denoised
-.PHONY: all denoised programs test check golden demo browser bench bench-peers install fuzz fuzzers mutants lint layers clean \
+.PHONY: all denoised programs test check golden demo browser bench bench-peers install fuzz fuzzers mutants lint layers clean weights \
         packages-build packages-test packages-lint packages-fuzz packages-browser packages-bench
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
