@@ -84,27 +84,27 @@ static void read_time(struct body_reading *reading, const struct body_field *fie
                       const struct cJSON *value)
 {
     (void)field;
-    reading->fields.t = (double)NAN;
+    reading->fields.question.t = (double)NAN;
     if (value == NULL)
         problem_fault(reading->problem, "/t", "must be given: a time of the model's process");
     else
-        read_moment(reading, "/t", value, &reading->fields.t);
+        read_moment(reading, "/t", value, &reading->fields.question.t);
 }
 
 static void read_time_next(struct body_reading *reading, const struct body_field *field,
                            const struct cJSON *value)
 {
-    struct body_values *fields = &reading->fields;
+    struct body_question *question = &reading->fields.question;
     char text[32];
 
     (void)field;
-    fields->t_next = (double)NAN;
+    question->t_next = (double)NAN;
     if (value == NULL)
         return;
-    read_moment(reading, "/t_next", value, &fields->t_next);
-    if (isnan(fields->t) || !(fields->t_next >= fields->t))
+    read_moment(reading, "/t_next", value, &question->t_next);
+    if (isnan(question->t) || !(question->t_next >= question->t))
         return;
-    number_text(fields->t, text);
+    number_text(question->t, text);
     problem_fault(reading->problem, "/t_next", "must be below t = %s: a reverse step goes down",
                   text);
 }

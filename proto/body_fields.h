@@ -8,6 +8,8 @@
 
 #include "core/diffusion/probe_elbo.h"
 #include "core/diffusion/probe_likelihood.h"
+#include "core/diffusion/probe_predict.h"
+#include "core/image/quiver.h"
 #include "proto/work.h"
 
 #include <cjson/cJSON.h>
@@ -33,6 +35,14 @@ struct likelihood_values {
     bool has_first;
     enum elbo_first first;
     bool keeps_terms;
+};
+
+/* What only questions about a model have. */
+struct body_question {
+    double t, t_next;        /* of the process; NaN: not given, or the field has a fault */
+    bool is_chain;           /* noise step by step */
+    enum predicted as;       /* what is predicted */
+    struct quiver_grid grid; /* size 0: no grid stands for x_t */
 };
 
 /* What a body says, field by field. Pointers are into the JSON, the catalog and the tables. */
@@ -62,9 +72,9 @@ struct body_values {
     const char *start_name;    /* of that field: x_T, x_0, x_t */
     const struct cJSON *noise; /* likewise in place of what is drawn */
     const char *noise_name;    /* eps, noise */
-    double t, t_next;          /* of the process; NaN: not given, or the field has a fault */
     struct likelihood_values likelihood;
-    bool roundtrip;    /* /encode: and back again */
+    bool roundtrip; /* /encode: and back again */
+    struct body_question question;
     size_t trajectory; /* every how many steps; 0: none was asked for */
     enum body_format format;
     enum body_encoding encoding;

@@ -1,6 +1,6 @@
 /* sample_inside.h - how samples are answered, and the reverse process that leads to them.
  *
- * For the files sample_*.c only. */
+ * For the files sample_*.c, and for bodies whose rows are seen as samples are. */
 #ifndef SAMPLE_INSIDE_H
 #define SAMPLE_INSIDE_H
 
@@ -10,6 +10,10 @@
 MUST_CHECK bool sample_png(struct work *work, struct error *error);
 MUST_CHECK bool sample_npy(struct work *work, struct error *error);
 MUST_CHECK bool sample_json(struct work *work, struct error *error);
+
+/* A grid of n pictures that would be too large is a fault. */
+MUST_CHECK bool sample_check_grid(const struct body_values *fields, const char *pointer,
+                                  struct problem *problem);
 
 /* sample_interpolate.c: samples on the way from one seed's to another's. */
 extern const struct work_kind sample_interpolation;

@@ -167,7 +167,8 @@ static uint64_t predicted_bytes(const struct body_values *fields, const struct p
                       bytes_plus(starts, bytes_times(fields->n, row)));
 }
 
-static bool check_grid(const struct body_values *fields, struct problem *problem)
+bool sample_check_grid(const struct body_values *fields, const char *pointer,
+                       struct problem *problem)
 {
     const struct model_shape *shape = &fields->model->shape;
 
@@ -177,7 +178,7 @@ static bool check_grid(const struct body_values *fields, struct problem *problem
     if (bytes_times(grid_columns(fields->n), shape->width) <= GRID_SIDE_MAX &&
         bytes_times(grid_rows(fields->n), shape->height) <= GRID_SIDE_MAX)
         return true;
-    problem_fault(problem, "/n", "a grid of %zu pictures is above %d pixels a side", fields->n,
+    problem_fault(problem, pointer, "a grid of %zu pictures is above %d pixels a side", fields->n,
                   GRID_SIDE_MAX);
     return false;
 }
@@ -203,7 +204,7 @@ static struct work *resolve(const struct body_values *fields, const char *id,
                                .is_given = fields->interpolates};
     struct plan *plan;
 
-    if (!check_grid(fields, problem))
+    if (!sample_check_grid(fields, "/n", problem))
         return NULL;
     plan = make_plan(fields, problem);
     if (plan == NULL)

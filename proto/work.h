@@ -30,7 +30,8 @@ struct work_context {
 
 /* A kind of body: its fields, and what is made of them. One a route, in proto/NAME_body.c. */
 struct body;
-extern const struct body body_sample, body_encode, body_likelihood;
+extern const struct body body_sample, body_noise, body_predict, body_step, body_encode,
+    body_likelihood;
 
 struct work;
 

@@ -31,20 +31,25 @@ bool work_png_with_recipe(struct work *work, const struct picture *picture, stru
 }
 
 /* The machine is little-endian, as the format is. */
-void work_append_values(const struct request *request, const float *values, struct buffer *out)
+void work_append_shaped(const struct model_shape *shape, size_t n, const float *values,
+                        struct buffer *out)
 {
-    const struct model_shape *shape = &request->model->shape;
     float *room;
 
     if (shape->is_points) {
-        buffer_append(out, values, request->n * shape->dim * sizeof(float));
+        buffer_append(out, values, n * shape->dim * sizeof(float));
         return;
     }
     /* The header ends at a multiple of 64 and malloc aligns, so floats may lie here. */
-    room = (void *)buffer_extend(out, request->n * shape->dim * sizeof(float));
-    for (size_t i = 0; room != NULL && i < request->n; i++)
+    room = (void *)buffer_extend(out, n * shape->dim * sizeof(float));
+    for (size_t i = 0; room != NULL && i < n; i++)
         pixels_to_hwc(values + i * shape->dim, shape->channels, shape->height, shape->width,
                       room + i * shape->dim);
+}
+
+void work_append_values(const struct request *request, const float *values, struct buffer *out)
+{
+    work_append_shaped(&request->model->shape, request->n, values, out);
 }
 
 void work_finish(struct request *request)

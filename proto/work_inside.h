@@ -48,6 +48,7 @@ struct work {
     struct answer answer;     /* filled by the finish function, on a worker */
     enum body_format format;
     enum body_encoding encoding;
+    struct body_question question;
     bool draws;      /* seeds are felt */
     double guidance; /* of the rows that have a class */
     uint64_t bytes;  /* predicted, of results and answer */
@@ -101,6 +102,9 @@ void work_sampler_json(const struct work *work, struct buffer *out);
 void work_plan_json(const struct plan *plan, const char *sampler, struct buffer *out);
 void work_guidance_json(const struct work *work, struct buffer *out);
 
+/* The options of `sampler` that apply, as members. */
+void work_options_json(const struct plan *plan, const struct sampler *sampler, struct buffer *out);
+
 /* Whether it is a seed that makes this row. */
 bool work_row_has_seed(const struct work *work, size_t row);
 
@@ -134,6 +138,29 @@ MUST_CHECK bool work_png_with_recipe(struct work *work, const struct picture *pi
 /* Values of n rows, C,H,W, appended as the answer has them: H,W,C, float32. */
 void work_append_values(const struct request *request, const float *values, struct buffer *out);
 
+/* The same of rows of another shape than the model's x. */
+void work_append_shaped(const struct model_shape *shape, size_t n, const float *values,
+                        struct buffer *out);
+
+/* --- work_values.c: what is measured, as the answer has it. */
+
+/* Figures first..first+count of every row as float32, one row after the other; malloc'ed. NULL:
+ * NO_MEMORY, NONFINITE. */
+float *work_figures(const struct work *work, size_t first, size_t count, struct error *error);
+
+/* What the engine has not looked at: NONFINITE. */
+MUST_CHECK bool work_check_finite(const float *values, size_t count, struct error *error);
+
+/* Values of all rows, C,H,W, as the whole npy file. */
+void work_values_npy(struct work *work, const struct model_shape *shape, const float *values);
+
+/* Members "alpha" and "sigma". */
+void work_level_json(const struct level *level, struct buffer *out);
+
+/* For kind->params: n, and seeds where they are felt; t. */
+void work_rows_json(const struct work *work, struct buffer *out);
+void work_time_json(const char *key, double t, struct buffer *out);
+
 /* --- work_answer.c: of a request that has ended. */
 struct work_timing {
     double queue_ms, denoise_ms, encode_ms, mean_batch;
@@ -154,6 +181,11 @@ MUST_CHECK bool work_png_json(const float *values, const struct model_shape *sha
 
 /* A member: values of all rows, C,H,W, as arrays, or with "_f32" behind the key as base64. */
 MUST_CHECK bool work_values_json(struct work *work, const char *key, const float *values,
+                                 struct error *error);
+
+/* The same of rows of another shape than the model's x. */
+MUST_CHECK bool work_shaped_json(struct work *work, const char *key,
+                                 const struct model_shape *shape, const float *values,
                                  struct error *error);
 
 #endif

@@ -66,14 +66,14 @@ void work_json_begin(struct work *work)
     work_params_json(work, out);
 }
 
-bool work_values_json(struct work *work, const char *key, const float *values, struct error *error)
+bool work_shaped_json(struct work *work, const char *key, const struct model_shape *shape,
+                      const float *values, struct error *error)
 {
-    const struct request *request = &work->request;
-    const struct model_shape *shape = &request->model->shape;
+    const size_t n = work->request.n;
     struct buffer *out = &work->answer.body, ordered = {0};
     char name[32];
 
-    work_append_values(request, values, &ordered);
+    work_append_shaped(shape, n, values, &ordered);
     if (!buffer_ok(&ordered)) {
         buffer_finish(&ordered);
         return error_set(error, ERROR_NO_MEMORY, "no memory for %s", key);
@@ -84,12 +84,17 @@ bool work_values_json(struct work *work, const char *key, const float *values, s
         json_base64(out, ordered.data, ordered.size);
     } else {
         json_open(out, '[');
-        for (size_t i = 0; i < request->n; i++)
+        for (size_t i = 0; i < n; i++)
             work_array_json((const float *)(const void *)ordered.data + i * shape->dim, shape, out);
         json_close(out, ']');
     }
     buffer_finish(&ordered);
     return true;
+}
+
+bool work_values_json(struct work *work, const char *key, const float *values, struct error *error)
+{
+    return work_shaped_json(work, key, &work->request.model->shape, values, error);
 }
 
 static void milliseconds_json(struct buffer *out, const char *key, double value)

@@ -211,6 +211,7 @@ static struct work *create(const struct body_values *values, const char *id,
     work->plan = parts->plan;
     work->format = values->format;
     work->encoding = values->encoding;
+    work->question = values->question;
     work->draws = parts->draws;
     work->guidance = guidance_of(values);
     work->contract = context->contract;

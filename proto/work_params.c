@@ -70,10 +70,10 @@ void work_option_json(enum sampler_option option, double value, const int *list,
 }
 
 /* Those that apply: with these another run makes the same sample. */
-static void options_json(const struct plan *plan, struct buffer *out)
+void work_options_json(const struct plan *plan, const struct sampler *sampler, struct buffer *out)
 {
-    for (size_t i = 0; i < plan->sampler->option_count; i++) {
-        enum sampler_option option = plan->sampler->options[i];
+    for (size_t i = 0; i < sampler->option_count; i++) {
+        enum sampler_option option = sampler->options[i];
 
         if (!plan->options.given[option])
             continue;
@@ -113,7 +113,7 @@ void work_plan_json(const struct plan *plan, const char *sampler, struct buffer 
         json_key(out, "steps");
         json_integer(out, (int64_t)plan->steps);
     }
-    options_json(plan, out);
+    work_options_json(plan, plan->sampler, out);
 }
 
 void work_sampler_json(const struct work *work, struct buffer *out)
@@ -202,8 +202,10 @@ void work_recipe_text(const struct work *work, struct buffer *out)
 
     number_text(request->labels[0] < 0 ? 1.0 : work->guidance, guidance);
     prompt_text(request, out);
-    buffer_printf(out, "\nSteps: %zu, Sampler: %s, CFG scale: %s, Seed: %u", request->plan->steps,
-                  request->plan->sampler->name, guidance, (unsigned)request->seeds[0]);
+    buffer_printf(out, "\nSteps: %zu, Sampler: %s, CFG scale: %s", request->plan->steps,
+                  request->plan->sampler->name, guidance);
+    if (work->draws || work->kind->tells_seeds)
+        buffer_printf(out, ", Seed: %u", (unsigned)request->seeds[0]);
     if (!shape->is_points)
         buffer_printf(out, ", Size: %zux%zu", shape->width, shape->height);
     if (work->kind->interpolates)

@@ -1,0 +1,143 @@
+/* The body of POST /noise: data to the noisy data of a time, by the forward process. */
+#include "proto/sample_inside.h"
+
+#include "core/diffusion/probe_noise.h"
+#include "proto/json_write.h"
+
+#include <stdlib.h>
+
+/* --- fields */
+
+static void read_chain(struct body_reading *reading, const struct body_field *field,
+                       const struct cJSON *value)
+{
+    char got[GOT_SIZE];
+
+    (void)field;
+    reading->fields.question.is_chain = cJSON_IsTrue(value);
+    if (value != NULL && !cJSON_IsBool(value))
+        problem_fault(reading->problem, "/chain", "must be true or false, got %s",
+                      body_got(value, got));
+}
+
+static const struct body_field FIELD_CHAIN = {
+    .name = "chain",
+    .help =
+        "walk there step by step, with a draw for each: by every timestep of a table, elsewhere "
+        "by 1000 even steps; x_t is the last one, eps the noise that is in it then",
+    .schema = "{\"type\":\"boolean\",\"default\":false}",
+    .read = read_chain};
+
+static const struct body_field *const FIELDS[] = {
+    &FIELD_MODEL, &FIELD_X0_IMAGE, &FIELD_X0,       &FIELD_T,   &FIELD_SEED, &FIELD_EPS,
+    &FIELD_CHAIN, &FIELD_FORMAT,   &FIELD_ENCODING, &FIELD_TAG, NULL};
+
+/* --- answers */
+
+static bool is_finite(const struct work *work, struct error *error)
+{
+    return work_check_finite(work->request.x, work->request.n * work->plan->dim, error);
+}
+
+static bool noise_json(struct work *work, struct error *error)
+{
+    const struct level level = noise_level(work->plan);
+    float *eps = work_figures(work, 0, work->plan->dim, error);
+    bool good = eps != NULL && is_finite(work, error);
+
+    work_json_begin(work);
+    work_level_json(&level, &work->answer.body);
+    good = good && work_values_json(work, "x_t", work->request.x, error) &&
+           work_values_json(work, "eps", eps, error);
+    free(eps);
+    return good;
+}
+
+static bool noise_npy(struct work *work, struct error *error)
+{
+    work_values_npy(work, &work->request.model->shape, work->request.x);
+    return is_finite(work, error);
+}
+
+static bool noise_png(struct work *work, struct error *error)
+{
+    return is_finite(work, error) && sample_png(work, error);
+}
+
+static void params(const struct work *work, struct buffer *out)
+{
+    work_rows_json(work, out);
+    work_time_json("t", work->question.t, out);
+    json_key(out, "chain");
+    json_bool(out, work->question.is_chain);
+}
+
+static const struct work_kind KIND = {
+    .encode = {[FORMAT_PNG] = noise_png, [FORMAT_JSON] = noise_json, [FORMAT_NPY] = noise_npy},
+    .params = params,
+    .starts_from_picture = true};
+
+static bool makes(const struct model *model, enum body_format format)
+{
+    return format == FORMAT_JSON || format == FORMAT_NPY ||
+           (format == FORMAT_PNG && (model == NULL || body_has_picture(model)));
+}
+
+static enum body_format usual(const struct model *model)
+{
+    (void)model;
+    return FORMAT_JSON;
+}
+
+/* --- from fields to a work */
+
+static struct plan *make_plan(const struct body_values *fields, struct problem *problem)
+{
+    const struct model *model = fields->model;
+    const struct noise_question question = {.process = &model->process,
+                                            .dim = model->shape.dim,
+                                            .output_dim = model->shape.output_dim,
+                                            .t = fields->question.t,
+                                            .is_chain = fields->question.is_chain,
+                                            .has_noise = fields->noise != NULL};
+    struct error error = {0};
+    struct plan *plan = noise_plan(&question, &error);
+
+    if (plan == NULL)
+        body_fault(&body_noise, &error, problem);
+    return plan;
+}
+
+static struct work *resolve(const struct body_values *fields, const char *id,
+                            const struct work_context *context, struct problem *problem)
+{
+    const uint64_t numbers = bytes_times(fields->n, fields->model->shape.dim);
+    struct work_parts parts = {.kind = &KIND, .draws = fields->noise == NULL};
+
+    if (fields->has_seed && fields->noise != NULL) {
+        problem_fault(problem, "/seed", "excludes eps: with it nothing is drawn");
+        return NULL;
+    }
+    if (!sample_check_grid(fields, "/x_0", problem))
+        return NULL;
+    parts.plan = make_plan(fields, problem);
+    if (parts.plan == NULL)
+        return NULL;
+    parts.bytes = bytes_plus(bytes_of_numbers(bytes_times(numbers, 2), fields->encoding),
+                             bytes_times(fields->n, 32));
+    return work_make(fields, id, context, &parts, problem);
+}
+
+const struct body body_noise = {
+    .name = "Noise",
+    .answer_schema =
+        "{\"type\":\"object\",\"required\":[\"id\",\"model\",\"params\",\"alpha\",\"sigma\","
+        "\"timing\",\"numerics\"],\"properties\":{\"id\":{\"type\":\"string\"},\"model\":{"
+        "\"type\":\"object\"},\"params\":{\"type\":\"object\"},\"alpha\":{\"type\":\"number\"},"
+        "\"sigma\":{\"type\":\"number\"},\"x_t\":{\"type\":\"array\"},\"x_t_f32\":{\"type\":"
+        "\"string\"},\"eps\":{\"type\":\"array\"},\"eps_f32\":{\"type\":\"string\"},\"timing\":{"
+        "\"type\":\"object\"},\"numerics\":{\"type\":\"object\"}}}",
+    .fields = FIELDS,
+    .makes = makes,
+    .usual = usual,
+    .resolve = resolve};

@@ -1,0 +1,66 @@
+/* What rows have measured, as answers have it. */
+#include "proto/work_inside.h"
+
+#include "core/base/math.h"
+#include "proto/json_write.h"
+#include "proto/npy.h"
+
+#include <stdlib.h>
+
+bool work_check_finite(const float *values, size_t count, struct error *error)
+{
+    return math_all_finite(values, count) ||
+           error_set(error, ERROR_NONFINITE, "the answer is not finite as float32");
+}
+
+float *work_figures(const struct work *work, size_t first, size_t count, struct error *error)
+{
+    const struct request *request = &work->request;
+    const size_t stride = request->plan->figure_count;
+    float *values = malloc(request->n * count * sizeof *values);
+
+    if (values == NULL)
+        error_write(error, ERROR_NO_MEMORY, "no memory for %zu values", request->n * count);
+    for (size_t i = 0; values != NULL && i < request->n; i++)
+        for (size_t j = 0; j < count; j++)
+            values[i * count + j] = (float)request->figures[i * stride + first + j];
+    if (values == NULL || work_check_finite(values, request->n * count, error))
+        return values;
+    free(values);
+    return NULL;
+}
+
+void work_values_npy(struct work *work, const struct model_shape *shape, const float *values)
+{
+    const size_t n = work->request.n;
+    const size_t image[4] = {n, shape->height, shape->width, shape->channels};
+    const size_t points[2] = {n, shape->dim};
+
+    npy_header(&work->answer.body, "<f4", shape->is_points ? points : image,
+               shape->is_points ? 2 : 4);
+    work_append_shaped(shape, n, values, &work->answer.body);
+}
+
+void work_level_json(const struct level *level, struct buffer *out)
+{
+    json_key(out, "alpha");
+    json_number(out, level->alpha);
+    json_key(out, "sigma");
+    json_number(out, level->sigma);
+}
+
+void work_time_json(const char *key, double t, struct buffer *out)
+{
+    json_key(out, key);
+    json_number(out, t);
+}
+
+void work_rows_json(const struct work *work, struct buffer *out)
+{
+    if (work->draws) {
+        work_seeds_json(work, out);
+        return;
+    }
+    json_key(out, "n");
+    json_integer(out, (int64_t)work->request.n);
+}
