@@ -50,8 +50,10 @@ static struct plan *plan_of(const struct likelihood_question *question)
     struct error error;
     struct plan *plan = likelihood_plan(question, &error);
 
-    if (plan == NULL)
+    if (plan == NULL) {
         fail_msg("%s", error.text);
+        return NULL;
+    }
     assert_true(plan->state_floats <= PLAN_STATE_FLOATS_MAX(plan->dim));
     return plan;
 }
