@@ -80,6 +80,12 @@ struct cJSON *selftest_schedule(struct selftest *selftest, const char *model, st
 struct cJSON *selftest_post(struct selftest *selftest, const char *path, struct buffer *body,
                             struct error *error);
 
+/* For bodies and answers: a member of n points in the plane; the list of `count` that an answer
+ * has, or NULL with the error. */
+void selftest_points_json(struct buffer *out, const char *key, const float *x, size_t n);
+const struct cJSON *selftest_list(const struct cJSON *object, const char *key, size_t count,
+                                  struct error *error);
+
 /* How many points a share is taken of. */
 size_t selftest_points(const struct selftest *selftest, const struct selftest_run *run);
 
@@ -152,6 +158,7 @@ void selftest_heads(struct selftest *selftest);
 void selftest_rules(struct selftest *selftest);
 void selftest_pairs(struct selftest *selftest);
 void selftest_paths(struct selftest *selftest);
+void selftest_encode(struct selftest *selftest);
 void selftest_shares(struct selftest *selftest);
 void selftest_likelihood(struct selftest *selftest);
 void selftest_trained(struct selftest *selftest);

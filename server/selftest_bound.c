@@ -21,19 +21,6 @@
 
 /* --- asking --- */
 
-static void points_json(struct buffer *out, const float *x, size_t n)
-{
-    json_key(out, "x_0");
-    json_open(out, '[');
-    for (size_t i = 0; i < n; i++) {
-        json_open(out, '[');
-        json_float(out, x[2 * i]);
-        json_float(out, x[2 * i + 1]);
-        json_close(out, ']');
-    }
-    json_close(out, ']');
-}
-
 /* n points; `fields` are those that the question has beside. */
 static cJSON *ask(struct selftest *selftest, const char *fields, const float *x, size_t n,
                   struct error *error)
@@ -43,7 +30,7 @@ static cJSON *ask(struct selftest *selftest, const char *fields, const float *x,
 
     buffer_text(&body, "{\"model\":\"" TABLE "\",\"method\":\"elbo\",\"seed\":0");
     buffer_text(&body, fields);
-    points_json(&body, x, n);
+    selftest_points_json(&body, "x_0", x, n);
     json_close(&body, '}');
     if (buffer_ok(&body))
         answer = selftest_post(selftest, "/likelihood", &body, error);
@@ -51,16 +38,6 @@ static cJSON *ask(struct selftest *selftest, const char *fields, const float *x,
         error_write(error, ERROR_NO_MEMORY, "no memory for a request");
     buffer_finish(&body);
     return answer;
-}
-
-static const cJSON *list(const cJSON *object, const char *key, size_t count, struct error *error)
-{
-    const cJSON *found = cJSON_GetObjectItemCaseSensitive(object, key);
-
-    if (cJSON_IsArray(found) && (size_t)cJSON_GetArraySize(found) == count)
-        return found;
-    error_write(error, ERROR_IO, "the answer has no %s of %zu", key, count);
-    return NULL;
 }
 
 static float *draw(size_t n, struct error *error)
@@ -111,7 +88,7 @@ static bool gap(struct selftest *selftest, const char *fields, double numbers[3]
     const size_t n = selftest->is_full ? ROWS_FULL : ROWS;
     float *x = draw(n, error);
     cJSON *answer = x == NULL ? NULL : ask(selftest, fields, x, n, error);
-    const cJSON *nats = answer == NULL ? NULL : list(answer, "nats", n, error);
+    const cJSON *nats = answer == NULL ? NULL : selftest_list(answer, "nats", n, error);
     const bool good = nats != NULL && mean_gap(nats, x, n, numbers);
 
     cJSON_Delete(answer);
@@ -156,7 +133,7 @@ static bool read_way(const cJSON *terms, struct way *way, struct error *error)
 
     cJSON_ArrayForEach(row, terms)
     {
-        const cJSON *errors = list(row, "rmse", TIMESTEPS, error);
+        const cJSON *errors = selftest_list(row, "rmse", TIMESTEPS, error);
         size_t t = 0;
 
         if (errors == NULL)
@@ -175,7 +152,7 @@ static bool take_way(struct selftest *selftest, struct way *way, struct error *e
 {
     float *x = draw(WAY_ROWS, error);
     cJSON *answer = x == NULL ? NULL : ask(selftest, "", x, WAY_ROWS, error);
-    const cJSON *terms = answer == NULL ? NULL : list(answer, "terms", WAY_ROWS, error);
+    const cJSON *terms = answer == NULL ? NULL : selftest_list(answer, "terms", WAY_ROWS, error);
     const bool good = terms != NULL && read_way(terms, way, error);
 
     cJSON_Delete(answer);

@@ -211,42 +211,9 @@ static void check(struct selftest *selftest, const struct chain *chain)
     selftest_report(selftest, &result);
 }
 
-/* Encoded by ddim_inverse, then decoded: both are requests that begin somewhere. */
-static void check_inversion(struct selftest *selftest)
-{
-    static const float data[2] = {3.2F, 2.9F};
-    float noise[2], again[2];
-    const struct selftest_run encode = {.model = TABLE,
-                                        .sampler = "ddim_inverse",
-                                        .steps = 10,
-                                        .options = "spacing=leading",
-                                        .x_T = data};
-    const struct selftest_run decode = {
-        .model = TABLE, .sampler = "ddim", .steps = 10, .options = "spacing=leading", .x_T = noise};
-    struct selftest_result result = {.id = "10.2",
-                                     .what = "ddim_inverse of (3.2, 2.9), 10 steps, and decoded",
-                                     .count = 4,
-                                     .expected = {1.588706, 1.242430, 3.679699, 3.391702},
-                                     .tolerance = USUAL};
-    struct error error;
-
-    if (!selftest_sample(selftest, &encode, 1, noise, &error) ||
-        !selftest_sample(selftest, &decode, 1, again, &error)) {
-        selftest_report_failure(selftest, result.id, result.what, &error);
-        return;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        result.value[i] = (double)noise[i];
-        result.value[2 + i] = (double)again[i];
-    }
-    selftest_report(selftest, &result);
-}
-
 void selftest_chains(struct selftest *selftest)
 {
     for (size_t i = 0; i < sizeof chains / sizeof chains[0]; i++)
         if (!selftest->is_remote || !chains[i].run.is_local)
             check(selftest, &chains[i]);
-    if (!selftest->is_remote)
-        check_inversion(selftest);
 }

@@ -57,7 +57,7 @@ static bool ddim_is_ddpm(struct selftest *selftest, double numbers[3], struct er
     return largest_difference(selftest, runs, &numbers[0], error);
 }
 
-/* --- 10.3: the same seeds in few and in many steps --- */
+/* --- B8: the same seeds in few and in many steps --- */
 
 static bool same_mode(struct selftest *selftest, double numbers[3], struct error *error)
 {
@@ -237,7 +237,7 @@ static const struct selftest_rule rules[] = {
     {"B6", "ddim eta 1, other seeds: 1 when they differ", other_seeds, SELFTEST_ALWAYS},
     {"B6", "ddim eta 1 beside ddpm fixed_small, 1000 steps: largest difference", ddim_is_ddpm,
      SELFTEST_ALWAYS},
-    {"10.3", "ddim eta 0 in 20 steps and in 1000: share that ends in the same mode", same_mode,
+    {"B8", "ddim eta 0 in 20 steps and in 1000: share that ends in the same mode", same_mode,
      SELFTEST_ALWAYS},
     {"D2", "annealed_langevin on one heap from two starts: KS distance", two_starts,
      SELFTEST_ALWAYS},

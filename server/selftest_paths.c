@@ -181,37 +181,6 @@ static bool flow_share_demo(struct selftest *selftest, double numbers[3], struct
     return flow_share(selftest, "two-gaussians-demo", numbers, error);
 }
 
-/* --- E3: there and back --- */
-
-enum { TRIP_ROWS = 1000 };
-
-static bool round_trip(struct selftest *selftest, double numbers[3], struct error *error)
-{
-    float data[2 * TRIP_ROWS], noise[2 * TRIP_ROWS], again[2 * TRIP_ROWS];
-    const struct selftest_run there = {.model = "exact-vp",
-                                       .sampler = "pf_ode_inverse",
-                                       .steps = 50,
-                                       .options = "method=rk4",
-                                       .x_T = data};
-    const struct selftest_run back = {.model = "exact-vp",
-                                      .sampler = "pf_ode",
-                                      .steps = 50,
-                                      .options = "method=rk4",
-                                      .x_T = noise};
-
-    selftest_draw_data(data, TRIP_ROWS, 0);
-    numbers[2] = 1e-6;
-    if (!selftest_sample(selftest, &there, TRIP_ROWS, noise, error) ||
-        !selftest_sample(selftest, &back, TRIP_ROWS, again, error))
-        return false;
-    for (size_t i = 0; i < sizeof data / sizeof data[0]; i++) {
-        const double difference = (double)again[i] - (double)data[i];
-
-        numbers[0] += difference * difference / (2.0 * TRIP_ROWS);
-    }
-    return true;
-}
-
 static const struct selftest_rule rules[] = {
     {"C1", "ve_ddim to a point: largest error of a step", tutorial_point, SELFTEST_ALWAYS},
     {"C1", "ve_ddim beside the linear flow in sqrt t, 1000 steps: largest distance", tutorial_flow,
@@ -224,8 +193,6 @@ static const struct selftest_rule rules[] = {
      SELFTEST_ALWAYS},
     {"10.1", "share of the probability flow by its quantile, two-gaussians-demo", flow_share_demo,
      SELFTEST_ALWAYS},
-    {"E3", "pf_ode by rk4, 50 steps there and 50 back: mean square per dimension", round_trip,
-     SELFTEST_LOCAL},
 };
 
 void selftest_paths(struct selftest *selftest)

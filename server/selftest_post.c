@@ -2,10 +2,12 @@
  * daemon reads them with. */
 #include "server/selftest.h"
 
+#include "proto/json_write.h"
 #include "proto/work.h"
 #include "server/routes.h"
 
 #include <assert.h>
+#include <cjson/cJSON.h>
 #include <math.h>
 
 #define ID       "selftest"
@@ -61,6 +63,30 @@ static struct cJSON *own_post(struct selftest *selftest, const char *path, struc
 
     work_destroy(work);
     return parsed;
+}
+
+void selftest_points_json(struct buffer *out, const char *key, const float *x, size_t n)
+{
+    json_key(out, key);
+    json_open(out, '[');
+    for (size_t i = 0; i < n; i++) {
+        json_open(out, '[');
+        json_float(out, x[2 * i]);
+        json_float(out, x[2 * i + 1]);
+        json_close(out, ']');
+    }
+    json_close(out, ']');
+}
+
+const struct cJSON *selftest_list(const struct cJSON *object, const char *key, size_t count,
+                                  struct error *error)
+{
+    const cJSON *found = cJSON_GetObjectItemCaseSensitive(object, key);
+
+    if (cJSON_IsArray(found) && (size_t)cJSON_GetArraySize(found) == count)
+        return found;
+    error_write(error, ERROR_IO, "the answer has no %s of %zu", key, count);
+    return NULL;
 }
 
 struct cJSON *selftest_post(struct selftest *selftest, const char *path, struct buffer *body,
