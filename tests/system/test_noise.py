@@ -6,6 +6,7 @@ import json
 import math
 import random
 import shutil
+import struct
 import unittest
 
 import daemon
@@ -206,7 +207,7 @@ class Pictures(unittest.TestCase):
 
     def test_points_are_drawn_as_a_scatter(self):
         answer = ask(x_0=[[3, 3]] * 9, t=100, seed=2, format="png")
-        self.assertEqual(formats.read_png(answer.body)[:3], (512, 512, 3))
+        self.assertEqual(struct.unpack(">II", answer.body[16:24]), (512, 512))
         self.assertEqual(answer.header("x-denoised-seeds"), "2,3,4,5,6,7,8,9,10")
 
 
