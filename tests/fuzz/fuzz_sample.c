@@ -1,11 +1,15 @@
-/* Whatever the body and the Accept header: a request that can be answered, or a problem that says
- * why not, both as JSON that reads back. The input is the header, a line end, the body. Build with
- * clang: -fsanitize=fuzzer,address,undefined; run on tests/fuzz/corpus/sample. */
+/* Whatever the body and the Accept header, of every route that runs through the engine: a request
+ * that can be answered, or a problem that says why not, both as JSON that reads back. The input is
+ * the header, a line end, the body. Build with clang: -fsanitize=fuzzer,address,undefined; run on
+ * tests/fuzz/corpus/sample. */
 #include "tests/support/sample_try.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const struct body *const BODIES[] = {&body_sample, &body_noise,  &body_predict,
+                                            &body_step,   &body_encode, &body_likelihood};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,7 +33,7 @@ static void check_problem(const struct problem *problem)
     buffer_finish(&out);
 }
 
-static void try_text(struct sample_try *try, const char *accept, const char *body)
+static void try_body(struct sample_try *try, const char *accept, const char *body)
 {
     const struct answer *answer = sample_try_answer(try, body, accept);
 
@@ -39,6 +43,14 @@ static void try_text(struct sample_try *try, const char *accept, const char *bod
         abort();
     else if (strstr(answer->media_type, "json") != NULL)
         check_json(&answer->body);
+}
+
+static void try_text(struct sample_try *try, const char *accept, const char *body)
+{
+    for (size_t i = 0; i < sizeof BODIES / sizeof BODIES[0]; i++) {
+        try->body = BODIES[i];
+        try_body(try, accept, body);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
