@@ -81,8 +81,9 @@ static void (*const OUTER[])(const struct outer_product *, float *, size_t,
 /* The columns of b that fill a tile stay in the first cache while those of a pass. */
 static void outer(const struct outer_product *product)
 {
-    for (size_t column = 0; column < product->across; column += TILE_VECTORS * LANES) {
-        size_t width = size_smaller(product->across - column, TILE_VECTORS * LANES);
+    const size_t widest = (size_t)TILE_VECTORS * LANES;
+    for (size_t column = 0; column < product->across; column += widest) {
+        size_t width = size_smaller(product->across - column, widest);
         size_t vectors = size_blocks(width, LANES), last = width - (vectors - 1) * LANES;
         struct outer_product tile = *product;
         tile.b += column;

@@ -27,9 +27,21 @@ static const struct build builds[] = {
 enum { BUILD_COUNT = sizeof builds / sizeof builds[0], ROWS = 5, COLUMNS = 32, DIRECTIONS = 2 };
 enum { BLOCK = ROWS * COLUMNS, ALL = (1 + DIRECTIONS) * BLOCK };
 
-#define EACH_BUILD(build)                                                                          \
-    for (const struct build *build = builds; build < builds + BUILD_COUNT; build++)                \
-        if (build->fits())
+/* The next of them, the first of NULL; NULL: there are no more. */
+static const struct build *build_after(const struct build *build)
+{
+    do
+        build = build == NULL ? builds : build + 1;
+    while (build < builds + BUILD_COUNT && !build->fits());
+    return build < builds + BUILD_COUNT ? build : NULL;
+}
+
+static void *checked(void *memory)
+{
+    if (memory == NULL)
+        abort();
+    return memory;
+}
 
 /* --- outer product ---------------------------------------------------------------------------- */
 
@@ -37,9 +49,10 @@ static void assert_outer(const struct gradient_kernels *kernels, size_t rows, si
                          size_t across)
 {
     size_t a_ld = 48, b_ld = 80, c_ld = across + 3;
-    float *a = malloc(rows * a_ld * sizeof *a), *b = malloc(rows * b_ld * sizeof *b);
-    float *c = malloc(down * c_ld * sizeof *c), *before = malloc(down * c_ld * sizeof *c);
-    assert_true(a != NULL && b != NULL && c != NULL && before != NULL);
+    float *a = checked(malloc(rows * a_ld * sizeof *a));
+    float *b = checked(malloc(rows * b_ld * sizeof *b));
+    float *c = checked(malloc(down * c_ld * sizeof *c));
+    float *before = checked(malloc(down * c_ld * sizeof *c));
     numbers_fill(a, rows * a_ld, rows);
     numbers_fill(b, rows * b_ld, across);
     numbers_fill(c, down * c_ld, down);
@@ -69,8 +82,7 @@ static void assert_outer(const struct gradient_kernels *kernels, size_t rows, si
 static void an_outer_product_adds_each_row_in_its_turn(void **state)
 {
     (void)state;
-    EACH_BUILD(build)
-    {
+    for (const struct build *build = NULL; (build = build_after(build)) != NULL;) {
         for (size_t down = 1; down <= 13; down++)
             assert_outer(build->kernels, 4, down, 33);
         for (size_t across = 1; across <= 66; across += 5)
@@ -165,42 +177,44 @@ static void activations_are_curves_with_two_derivatives(void **state)
     static struct layer before, layer;
     (void)state;
     fill_layer(&before);
-    EACH_BUILD(build)
-    for (size_t k = 0; k < ACTIVATIONS_COUNT; k++) {
-        run_layer(build->kernels, activations[k].activation, &layer);
-        for (size_t i = 0; i < BLOCK; i++) {
-            float sum = before.values[i] + before.bias[i % COLUMNS];
-            struct curve curve = activations[k].curve((double)sum);
-            assert_near(layer.values[i], curve.value);
-            assert_near(layer.slope[i], curve.slope);
-            assert_near(layer.curvature[i], curve.curvature);
-            for (size_t d = 0; d < DIRECTIONS; d++) {
-                float along = before.values[(1 + d) * BLOCK + i];
-                assert_true(layer.sums[d * BLOCK + i] == along);
-                assert_true(layer.values[(1 + d) * BLOCK + i] == along * layer.slope[i]);
+    for (const struct build *build = NULL; (build = build_after(build)) != NULL;)
+        for (size_t k = 0; k < ACTIVATIONS_COUNT; k++) {
+            run_layer(build->kernels, activations[k].activation, &layer);
+            for (size_t i = 0; i < BLOCK; i++) {
+                float sum = before.values[i] + before.bias[i % COLUMNS];
+                struct curve curve = activations[k].curve((double)sum);
+                assert_near(layer.values[i], curve.value);
+                assert_near(layer.slope[i], curve.slope);
+                assert_near(layer.curvature[i], curve.curvature);
+                for (size_t d = 0; d < DIRECTIONS; d++) {
+                    float along = before.values[(1 + d) * BLOCK + i];
+                    assert_true(layer.sums[d * BLOCK + i] == along);
+                    assert_true(layer.values[(1 + d) * BLOCK + i] == along * layer.slope[i]);
+                }
             }
         }
-    }
 }
 
 static void far_from_zero_activations_are_finite(void **state)
 {
     static struct layer layer;
     (void)state;
-    EACH_BUILD(build)
-    for (size_t k = 0; k < ACTIVATIONS_COUNT; k++) {
-        for (size_t i = 0; i < ALL; i++)
-            layer.values[i] = (i % 2 == 0 ? 1.0f : -1.0f) * 1e4f;
-        memset(layer.bias, 0, sizeof layer.bias);
-        build->kernels->activate(&(struct activation_rows){.activation = activations[k].activation,
-                                                           .rows = ROWS,
-                                                           .columns = COLUMNS,
-                                                           .ld = COLUMNS,
-                                                           .bias = layer.bias,
-                                                           .values = layer.values,
-                                                           .slope = layer.slope});
-        assert_true(math_all_finite(layer.values, BLOCK) && math_all_finite(layer.slope, BLOCK));
-    }
+    for (const struct build *build = NULL; (build = build_after(build)) != NULL;)
+        for (size_t k = 0; k < ACTIVATIONS_COUNT; k++) {
+            for (size_t i = 0; i < ALL; i++)
+                layer.values[i] = (i % 2 == 0 ? 1.0f : -1.0f) * 1e4f;
+            memset(layer.bias, 0, sizeof layer.bias);
+            build->kernels->activate(
+                &(struct activation_rows){.activation = activations[k].activation,
+                                          .rows = ROWS,
+                                          .columns = COLUMNS,
+                                          .ld = COLUMNS,
+                                          .bias = layer.bias,
+                                          .values = layer.values,
+                                          .slope = layer.slope});
+            assert_true(math_all_finite(layer.values, BLOCK) &&
+                        math_all_finite(layer.slope, BLOCK));
+        }
 }
 
 static void the_way_back_goes_through_slope_and_curvature(void **state)
@@ -208,8 +222,7 @@ static void the_way_back_goes_through_slope_and_curvature(void **state)
     static struct layer layer;
     static float back[ALL], before[ALL], bias[COLUMNS];
     (void)state;
-    EACH_BUILD(build)
-    {
+    for (const struct build *build = NULL; (build = build_after(build)) != NULL;) {
         double sums[COLUMNS] = {0};
         run_layer(build->kernels, ACTIVATION_SILU, &layer);
         numbers_fill(before, ALL, 9);
@@ -259,8 +272,7 @@ static void run_adam(const struct gradient_kernels *kernels, struct weights *w)
 static void adam_moves_by_its_formula(void **state)
 {
     (void)state;
-    EACH_BUILD(build)
-    {
+    for (const struct build *build = NULL; (build = build_after(build)) != NULL;) {
         struct weights w, b;
         numbers_fill((float *)&b, sizeof b / sizeof(float), 4);
         run_adam(build->kernels, &w);
@@ -284,8 +296,7 @@ static void all_builds_give_the_same_bits(void **state)
     struct weights one, two;
     (void)state;
     run_adam(builds[0].kernels, &one);
-    EACH_BUILD(build)
-    {
+    for (const struct build *build = NULL; (build = build_after(build)) != NULL;) {
         run_adam(build->kernels, &two);
         assert_memory_equal(&one, &two, sizeof one);
         for (size_t k = 0; k < ACTIVATIONS_COUNT; k++) {
