@@ -68,7 +68,7 @@ struct plan *roundtrip_plan(const struct plan_request *encode, struct error *err
     plan->leg[THERE] = plan_create(encode, error);
     if (plan->leg[THERE] != NULL)
         plan->leg[BACK] = plan_back(encode, plan->leg[THERE], error);
-    if (plan->leg[BACK] == NULL) {
+    if (plan->leg[THERE] == NULL || plan->leg[BACK] == NULL) {
         plan_destroy(plan);
         return NULL;
     }

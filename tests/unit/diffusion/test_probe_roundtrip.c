@@ -101,8 +101,10 @@ static size_t run_round(const struct trip *trip, struct chain *chain, double *fi
     assert_true(process_init(&process, &config, &error));
     process.network = (struct process_network){.is_points = true};
     plan = round_plan(&trip->there, &process, &error);
-    if (plan == NULL)
+    if (plan == NULL) {
         fail_msg("%s", error.text);
+        return 0;
+    }
     assert_int_equal(plan->figure_count, ROUNDTRIP_FIGURES);
     chain_init(chain, 0);
     chain->row.given = POINT;
@@ -144,7 +146,7 @@ static void its_ends_are_those_of_the_two_ways(void **state)
 static void known_ends_and_the_error_between_them(void **state)
 {
     double figures[ROUNDTRIP_FIGURES] = {0.0};
-    struct chain chain;
+    struct chain chain = {.x = {0.0F}};
 
     (void)state;
     (void)run_round(&TRIPS[0], &chain, figures);
