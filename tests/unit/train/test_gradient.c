@@ -180,7 +180,7 @@ static void gradients_are_those_of_the_loss_for_every_objective_and_activation(v
         }
 }
 
-/* The rows of a pass are 64, or 21 with two tangents each: 150 points take several of either. */
+/* 150 points are three parts; the rows of a pass are 64, or 21 with two tangents each. */
 static void a_gradient_does_not_depend_on_how_points_fall_into_passes(void **state)
 {
     static const enum objective objectives[] = {OBJECTIVE_V, OBJECTIVE_IMPLICIT};
@@ -188,6 +188,7 @@ static void a_gradient_does_not_depend_on_how_points_fall_into_passes(void **sta
     for (size_t k = 0; k < 2; k++) {
         struct trial trial;
         trial_init(&trial, objectives[k], ACTIVATION_SILU, 150);
+        assert_gradient(&trial);
         size_t count = trial.mlp.floats;
         float *whole = calloc(count, sizeof *whole);
         assert_non_null(whole);

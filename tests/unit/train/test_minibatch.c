@@ -126,6 +126,27 @@ static void a_base_of_its_own_is_what_points_are_mixed_with(void **state)
     close_batch();
 }
 
+/* 2000 draws of 400 points: 5 each on average, none more than 20, the mean point within four
+ * standard errors. */
+static void points_are_drawn_evenly_and_by_chance(void **state)
+{
+    struct process_config config = objective_process(OBJECTIVE_EPSILON, 100);
+    int seen[POINTS] = {0}, most = 0;
+    double mean = 0.0;
+    (void)state;
+    open_batch(OBJECTIVE_EPSILON, &config);
+    minibatch_draw(&batch, 0);
+    for (size_t i = 0; i < options.batch; i++) {
+        int point = (int)lrintf(batch.x_0[2 * i] * 100.0f);
+        mean += (double)point / 2000.0;
+        seen[point]++;
+        most = seen[point] > most ? seen[point] : most;
+    }
+    assert_in_range(most, 9, 20);
+    assert_true(fabs(mean - 199.5) < 4.0 * 115.5 / sqrt(2000.0));
+    close_batch();
+}
+
 static void labels_go_with_their_points_and_a_part_becomes_the_null_class(void **state)
 {
     struct process_config config = objective_process(OBJECTIVE_EPSILON, 100);
@@ -200,6 +221,7 @@ int main(void)
         cmocka_unit_test(a_continuous_process_is_noised_at_its_own_times),
         cmocka_unit_test(levels_of_a_list_are_each_drawn),
         cmocka_unit_test(a_base_of_its_own_is_what_points_are_mixed_with),
+        cmocka_unit_test(points_are_drawn_evenly_and_by_chance),
         cmocka_unit_test(labels_go_with_their_points_and_a_part_becomes_the_null_class),
         cmocka_unit_test(directions_of_sliced_score_matching_are_signs),
         cmocka_unit_test(an_iteration_draws_the_same_again_and_another_one_something_else),
