@@ -93,11 +93,17 @@ static size_t draw_index(struct rng *rng, size_t count)
     return (size_t)(((uint64_t)rng_word(rng) * count) >> 32);
 }
 
+/* All are chosen first: a set is larger than caches, and then its rows come while others are
+ * chosen. */
 static void draw_points(struct minibatch *batch)
 {
     const struct train_set *set = batch->set;
     for (size_t i = 0; i < batch->options->batch; i++) {
-        size_t index = draw_index(&batch->rng, set->count);
+        batch->indices[i] = draw_index(&batch->rng, set->count);
+        __builtin_prefetch(set->points + batch->indices[i] * set->dim);
+    }
+    for (size_t i = 0; i < batch->options->batch; i++) {
+        size_t index = batch->indices[i];
         memcpy(batch->x_0 + i * set->dim, set->points + index * set->dim,
                set->dim * sizeof *batch->x_0);
         if (batch->options->class_count > 0)

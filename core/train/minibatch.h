@@ -21,7 +21,7 @@ struct minibatch {
     double constant;              /* of the loss */
     int32_t *labels;              /* [batch]; the null class among them */
     double *times;                /* [batch], as the network is told */
-    size_t *indices;              /* [batch], of a table */
+    size_t *indices;              /* [batch], of a table; of the set while points are drawn */
     float *frequencies;           /* [time_dim / 2] */
     float *embeddings;            /* of a table's times, [T][time_dim]; NULL elsewhere */
     struct rng rng;
