@@ -24,8 +24,9 @@ static void print_heading(const struct selftest *selftest)
         "Reference numbers beside what %s draws. Data: .2 N((3,3), I) + .8 N((-3,-3), I).\n"
         "A share is of points with x + y > 0, centres and deviations of either side (+, -): of %d "
         "points%s;\ntolerances are as wide as that makes them. A: noise. B: ddpm, ddim, multistep "
-        "solvers. C: heads, flows. D: Langevin.\nE: reverse SDEs, probability flow. F: likelihood. "
-        "G: training. H: guidance, trajectories.\n10: the reference's further numbers.\n",
+        "solvers. C: heads, flows. D: Langevin.\nE: reverse SDEs, probability flow. F: score "
+        "field, likelihood. G: training. H: guidance, trajectories.\n10: the reference's further "
+        "numbers.\n",
         selftest->is_remote ? "this daemon" : "this build",
         selftest->is_full ? POINTS_FULL : POINTS,
         selftest->is_full ? "" : ", 4000 where a point takes 500 evaluations or more");
@@ -39,6 +40,8 @@ static const struct {
     {"Tables of noise, as GET /models/NAME/schedule says them", selftest_tables, false},
     {"Noise that no shipped model has, and processes in continuous time", selftest_processes, true},
     {"Exact answers of the two Gaussians", selftest_answers, true},
+    {"The forward process: POST /noise", selftest_noise, false},
+    {"One evaluation, one reverse step: POST /predict, POST /step", selftest_predict, false},
     {"Chains: where seeds 0 and 1 end, x y x y", selftest_chains, false},
     {"Prediction heads: the same data through each of them", selftest_heads, false},
     {"Judgements of one run", selftest_rules, false},

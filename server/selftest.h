@@ -153,6 +153,8 @@ void selftest_judge_all(struct selftest *selftest, const struct selftest_rule *r
 void selftest_tables(struct selftest *selftest);
 void selftest_processes(struct selftest *selftest);
 void selftest_answers(struct selftest *selftest);
+void selftest_noise(struct selftest *selftest);
+void selftest_predict(struct selftest *selftest);
 void selftest_chains(struct selftest *selftest);
 void selftest_heads(struct selftest *selftest);
 void selftest_rules(struct selftest *selftest);
