@@ -18,13 +18,17 @@ static const struct colour GROUND = {38, 99, 196}, INK = {24, 33, 54};
 #define HEAD_MAX     7.0
 #define HEAD_WIDTH   0.42 /* half of it, per length */
 #define LONG_SHAFT   0.5  /* of the ink of an arrow that may cross many others */
-#define DOT          0.9  /* radius of an arrow without length */
+#define DOT          0.7  /* radius of an arrow without length */
 #define CELL_SHARE   0.92 /* of a cell of the grid, that the longest arrow takes */
 
 void quiver_point(const struct quiver_grid *grid, size_t index, float point[2])
 {
-    const size_t at[2] = {index % grid->size[0], index / grid->size[0]};
+    const size_t width = grid->size[0];
+    size_t at[2];
 
+    assert(width > 0 && index / width < grid->size[1]);
+    at[0] = index % width;
+    at[1] = index / width;
     for (size_t axis = 0; axis < 2; axis++) {
         const double last = (double)(grid->size[axis] - 1);
         const double share = last > 0.0 ? (double)at[axis] / last : 0.0;
@@ -240,13 +244,13 @@ static void add_arrow(float *sheet, const struct arrow *arrow)
     for (size_t axis = 0; axis < 2; axis++) {
         low[axis] = floor(fmin(arrow->tail[axis], arrow->tip[axis]) - reach);
         high[axis] = ceil(fmax(arrow->tail[axis], arrow->tip[axis]) + reach);
-        low[axis] = fmax(low[axis], 0.0);
-        high[axis] = fmin(high[axis], PLOT_SIDE - 1);
+        low[axis] = fmin(fmax(low[axis], 0.0), PLOT_SIDE);
+        high[axis] = fmin(fmax(high[axis], -1.0), PLOT_SIDE - 1);
     }
-    for (double y = low[1]; y <= high[1]; y++)
-        for (double x = low[0]; x <= high[0]; x++) {
-            float *ink = &sheet[(size_t)y * PLOT_SIDE + (size_t)x];
-            const float cover = (float)arrow_cover(arrow, x, y);
+    for (long y = (long)low[1]; y <= (long)high[1]; y++)
+        for (long x = (long)low[0]; x <= (long)high[0]; x++) {
+            float *ink = &sheet[y * PLOT_SIDE + x];
+            const float cover = (float)arrow_cover(arrow, (double)x, (double)y);
 
             *ink = cover > *ink ? cover : *ink;
         }

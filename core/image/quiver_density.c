@@ -110,7 +110,7 @@ static void lower_to_zero(double *f, size_t count)
 double *quiver_log_density(const struct quiver_grid *grid, const float *score)
 {
     const size_t count = grid->size[0] * grid->size[1];
-    double *rooms = malloc(3 * count * sizeof *rooms), *f = malloc(count * sizeof *f);
+    double *rooms = calloc(3 * count, sizeof *rooms), *f = malloc(count * sizeof *f);
     const struct solver solver = {grid, count, f, rooms, rooms + count, rooms + 2 * count};
 
     if (rooms != NULL && f != NULL) {

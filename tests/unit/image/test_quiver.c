@@ -157,8 +157,9 @@ static void the_ground_is_the_density(void **state)
     (void)state;
     fill_clouds(&GRID, score, unused);
     picture = draw(&quiver);
-    for (double y = -6.5; y < 7.0; y += 1.0)
-        for (double x = -6.5; x < 7.0; x += 1.0) {
+    for (int j = -7; j < 7; j++)
+        for (int i = -7; i < 7; i++) {
+            const double x = i + 0.5, y = j + 0.5;
             const double p = math_exp(log_of_clouds(x, y, gradient) - math_log(0.7));
             const double wanted = 255.0 - 0.62 * sqrt(p) * (255.0 - 38.0);
 
@@ -205,6 +206,33 @@ static void arrows_stay_in_their_cells(void **state)
     assert_true(darkest(&picture, 2.3, 0.0) > 120);
     assert_true(darkest(&picture, 0.0, 1.0) > 120);
     assert_true(darkest(&picture, 4.0, 4.0) < 130); /* a dot */
+    free(picture.pixels);
+}
+
+/* Pixels of ink in a box of 2 around the point. */
+static int ink_around(const struct picture *picture, double x, double y)
+{
+    int count = 0;
+
+    for (long j = line(y + 1.0); j <= line(y - 1.0); j++)
+        for (long i = column(x - 1.0); i <= column(x + 1.0); i++)
+            count += picture->pixels[((size_t)j * picture->width + (size_t)i) * 3] < 140;
+    return count;
+}
+
+static void heads_are_where_vectors_point(void **state)
+{
+    const struct quiver_grid grid = {.from = {0, 0}, .to = {0, 0}, .size = {1, 1}};
+    const float up[2] = {0, 1}, left[2] = {-1, 0};
+    struct quiver quiver = {.grid = grid, .vectors = up};
+    struct picture picture = draw(&quiver);
+
+    (void)state;
+    assert_true(ink_around(&picture, 0.0, 7.0) > ink_around(&picture, 0.0, -7.0) + 5);
+    free(picture.pixels);
+    quiver.vectors = left;
+    picture = draw(&quiver);
+    assert_true(ink_around(&picture, -7.0, 0.0) > ink_around(&picture, 7.0, 0.0) + 5);
     free(picture.pixels);
 }
 
@@ -255,7 +283,7 @@ static void pictures_have_the_same_bits_everywhere(void **state)
     fill_clouds(&GRID, score, unused);
     picture = draw(&(struct quiver){.grid = GRID, .vectors = score, .score = score});
     digest_of(picture.pixels, (size_t)3 * PLOT_SIZE * PLOT_SIZE, digest);
-    assert_string_equal(digest, "6868dbdb8312739e05dfac0d6d5140b7eeda49969e556deab51d094c1c0552d4");
+    assert_string_equal(digest, "4205913fa7d13e736230126057905c9c09ae333d9b397f8ed4595f70bec8462d");
     free(picture.pixels);
 }
 
@@ -268,6 +296,7 @@ int main(void)
         cmocka_unit_test(the_ground_is_the_density),
         cmocka_unit_test(without_a_score_the_ground_is_the_length),
         cmocka_unit_test(arrows_stay_in_their_cells),
+        cmocka_unit_test(heads_are_where_vectors_point),
         cmocka_unit_test(arrows_that_reach_end_where_they_say),
         cmocka_unit_test(what_lies_outside_is_left_out),
         cmocka_unit_test(pictures_have_the_same_bits_everywhere),

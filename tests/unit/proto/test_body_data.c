@@ -114,8 +114,9 @@ static void a_time_on_a_table_is_a_timestep(void **state)
     (void)state;
     assert_true(good(&STATE, "{\"model\":\"plane\",\"t\":99,\"x_t\":[[1,2]]}")->question.t == 99.0);
     assert_true(isnan(read.question.t_next));
-    assert_true(good(&STATE, "{\"model\":\"plane\",\"t\":0.5,\"t_next\":0,\"x_t\":[[1,2]]}")->question.t ==
-                0.5);
+    assert_true(
+        good(&STATE, "{\"model\":\"plane\",\"t\":0.5,\"t_next\":0,\"x_t\":[[1,2]]}")->question.t ==
+        0.5);
     assert_true(read.question.t_next == 0.0);
     check_fault(&STATE, "{\"model\":\"plane\",\"t\":100,\"x_t\":[[1,2]]}", "/t",
                 "must be 0..99, got 100");
@@ -139,8 +140,9 @@ static void a_time_elsewhere_is_the_processs_own(void **state)
     (void)state;
     assert_string_equal(try.fake.models[6].name, "plane");
     assert_true(process_init(process, &config, &error));
-    assert_true(good(&STATE, "{\"model\":\"plane\",\"t\":1,\"t_next\":0.25,\"x_t\":[[1,2]]}")->question.t ==
-                1.0);
+    assert_true(
+        good(&STATE, "{\"model\":\"plane\",\"t\":1,\"t_next\":0.25,\"x_t\":[[1,2]]}")->question.t ==
+        1.0);
     assert_true(read.question.t_next == 0.25);
     check_fault(&STATE, "{\"model\":\"plane\",\"t\":0,\"x_t\":[[1,2]]}", "/t",
                 "must be above 0, at most 1");

@@ -32,8 +32,10 @@ static const struct answer *answer_to(const struct body *body, const char *text)
 
     try.body = body;
     answer = sample_try_answer(&try, text, NULL);
-    if (answer == NULL)
+    if (answer == NULL) {
         fail_msg("%s: %s", text, try.problem.faults[0].detail);
+        abort();
+    }
     assert_int_equal(answer->status, 200);
     return answer;
 }
