@@ -34,8 +34,9 @@ static void a_known_bin_has_its_probability(void **state)
 /* By libm in long double, from the side where few digits are lost. */
 static long double by_libm(double x, double mean, double deviation)
 {
-    const long double low = ((long double)x - 1.0L / 255 - mean) / deviation / sqrtl(2);
-    const long double high = ((long double)x + 1.0L / 255 - mean) / deviation / sqrtl(2);
+    const long double scale = (long double)deviation * sqrtl(2);
+    const long double away = (long double)x - (long double)mean;
+    const long double low = (away - 1.0L / 255) / scale, high = (away + 1.0L / 255) / scale;
 
     return logl((x < mean ? erfcl(-high) - erfcl(-low) : erfcl(low) - erfcl(high)) / 2);
 }
