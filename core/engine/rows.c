@@ -99,9 +99,10 @@ static void row_begin(struct batch *batch, struct slot *slot)
     plan->sampler->begin(row, plan);
     if (plan->evaluations > 0)
         return;
-    slot->outcome = ADVANCE_DONE;
+    slot->outcome = math_all_finite(row->x, plan->dim) ? ADVANCE_DONE : ADVANCE_FAILED;
     atomic_store_explicit(&batch->ended, true, memory_order_relaxed);
-    leave(slot, batch->model->shape.dim);
+    if (slot->outcome == ADVANCE_DONE)
+        leave(slot, plan->dim);
 }
 
 /* o = o_null + w (o_label - o_null), in float32 on the raw outputs, as diffusers' pipelines do (Ho

@@ -16,7 +16,9 @@ WEIGHTS = daemon.ROOT / "weights"
 # What no request asks, so that only the own engine says it.
 LOCAL_SECTIONS = ("Noise that no shipped model has", "Exact answers", "Networks that learn here")
 LOCAL_ROWS = ("ddpm on learned", "energy distance of two sets", "256 bins of a byte", "the bin of x",
-              "KL of N(1, 4)", "mean over 1,000,000 samples")
+              "KL of N(1, 4)", "mean over 1,000,000 samples", "c0 of exact-mixture",
+              "ct of exact-mixture", "beta-tilde of exact-mixture",
+              "variance with a root", "values that the seed moves", "ou_finite")
 
 
 def selftest(*arguments):
