@@ -37,7 +37,7 @@ static struct train_options options_for(enum objective objective)
     options.hidden[0] = options.hidden[1] = 32;
     options.time_dim = 8;
     options.batch = 256;
-    options.iterations = 1200;
+    options.iterations = 500;
     return options;
 }
 
