@@ -194,9 +194,10 @@ static void erfc_and_erfcx_are_within_1e_15_of_their_value(void **state)
     for (int i = -POINTS; i <= 4 * POINTS; i++) {
         const long double x = (long double)(6.5 * i / POINTS), exact = erfcl(x);
 
-        worst = fmax(worst, fabs((double)((math_erfc((double)x) - exact) / exact)));
+        worst = fmax(worst, fabs((double)(((long double)math_erfc((double)x) - exact) / exact)));
         worst_scaled =
-            fmax(worst_scaled, fabs((double)(math_erfcx((double)x) / (expl(x * x) * exact) - 1)));
+            fmax(worst_scaled,
+                 fabs((double)((long double)math_erfcx((double)x) / (expl(x * x) * exact) - 1)));
     }
     print_message("erfc: at most %g, erfcx: at most %g\n", worst, worst_scaled);
     assert_true(worst <= 1e-15);

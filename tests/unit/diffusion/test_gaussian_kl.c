@@ -38,8 +38,8 @@ static double log_density(const double *mean, const double *covariance, const do
 }
 
 /* Nothing above the diagonal is read. */
-static const double mean_1[] = {1.0, -2.0}, covariance_1[] = {4.0, NAN, 1.2, .9};
-static const double mean_2[] = {.3, -1.0}, covariance_2[] = {1.0, NAN, -.5, 2.0};
+static const double mean_1[] = {1.0, -2.0}, covariance_1[] = {4.0, (double)NAN, 1.2, .9};
+static const double mean_2[] = {.3, -1.0}, covariance_2[] = {1.0, (double)NAN, -.5, 2.0};
 static const struct gaussian tilted = {.mean = mean_1, .covariance = covariance_1};
 static const struct gaussian other = {.mean = mean_2, .covariance = covariance_2};
 
@@ -113,7 +113,8 @@ static void refused(const double *covariance, size_t dim, const char *text)
 static void what_is_no_covariance_is_refused(void **state)
 {
     static const double flat[] = {1.0, 1.0, 1.0, 1.0}, crossed[] = {1.0, 2.0, 2.0, 1.0};
-    static const double none[] = {1.0, 0.0, (double)NAN, 1.0}, endless[] = {1, 0, 0, INFINITY};
+    static const double none[] = {1.0, 0.0, (double)NAN, 1.0},
+                        endless[] = {1, 0, 0, (double)INFINITY};
 
     (void)state;
     refused(flat, 2, "a covariance is not positive definite");
