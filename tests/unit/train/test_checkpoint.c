@@ -2,10 +2,12 @@
 #include "tests/support/test.h"
 
 #include "core/model/model.h"
+#include "core/model/safetensors.h"
 #include "core/train/checkpoint.h"
 #include "core/train/folder_write.h"
 #include "tests/support/folder.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -183,6 +185,39 @@ static void ask(const struct model *model, const float x[2], int32_t label, floa
     gang_destroy(gang);
 }
 
+static void the_average_of_the_weights_is_written(void **state)
+{
+    struct train *train = begin("moons", OBJECTIVE_EPSILON);
+    const struct tensor *written;
+    struct safetensors file;
+    struct train_tensor kept;
+    struct error error;
+    float values[12];
+
+    (void)state;
+    run(train, 6);
+    model_close(write_and_open(train));
+    assert_true(safetensors_open(&file,
+                                 open(scratch_path(&scratch, "model/model/"
+                                                             "diffusion_pytorch_model.safetensors"),
+                                      O_RDONLY),
+                                 "weights", &error));
+    written = safetensors_find(&file, "layers.0.bias");
+    assert_non_null(written);
+    assert_int_equal(written->count, 12);
+    assert_true(safetensors_read_float(&file, written, values, &error));
+    safetensors_close(&file);
+    for (size_t i = 0; i < train_tensor_count(train); i++) {
+        kept = train_tensor(train, TRAIN_AVERAGE, i);
+        if (strcmp(kept.name, "layers.0.bias") == 0) {
+            assert_memory_equal(values, kept.values, sizeof values);
+            kept = train_tensor(train, TRAIN_WEIGHTS, i);
+            assert_memory_not_equal(values, kept.values, sizeof values);
+        }
+    }
+    train_destroy(train);
+}
+
 static void what_was_learned_is_served(void **state)
 {
     static const float x[2] = {.5f, -.25f};
@@ -302,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_last_checkpoint_whole, start, end),
         cmocka_unit_test_setup_teardown(a_checkpoint_that_is_none_or_of_another_training_is_refused,
                                         start, end),
+        cmocka_unit_test_setup_teardown(the_average_of_the_weights_is_written, start, end),
         cmocka_unit_test_setup_teardown(what_was_learned_is_served, start, end),
         cmocka_unit_test_setup_teardown(each_objective_says_what_its_output_means, start, end),
         cmocka_unit_test_setup_teardown(each_process_comes_back_as_it_was, start, end),
