@@ -148,9 +148,6 @@ void work_append_shaped(const struct model_shape *shape, size_t n, const float *
  * NO_MEMORY, NONFINITE. */
 float *work_figures(const struct work *work, size_t first, size_t count, struct error *error);
 
-/* What the engine has not looked at: NONFINITE. */
-MUST_CHECK bool work_check_finite(const float *values, size_t count, struct error *error);
-
 /* Values of all rows, C,H,W, as the whole npy file. */
 void work_values_npy(struct work *work, const struct model_shape *shape, const float *values);
 

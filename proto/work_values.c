@@ -7,12 +7,6 @@
 
 #include <stdlib.h>
 
-bool work_check_finite(const float *values, size_t count, struct error *error)
-{
-    return math_all_finite(values, count) ||
-           error_set(error, ERROR_NONFINITE, "the answer is not finite as float32");
-}
-
 float *work_figures(const struct work *work, size_t first, size_t count, struct error *error)
 {
     const struct request *request = &work->request;
@@ -24,9 +18,10 @@ float *work_figures(const struct work *work, size_t first, size_t count, struct 
     for (size_t i = 0; values != NULL && i < request->n; i++)
         for (size_t j = 0; j < count; j++)
             values[i * count + j] = (float)request->figures[i * stride + first + j];
-    if (values == NULL || work_check_finite(values, request->n * count, error))
+    if (values == NULL || math_all_finite(values, request->n * count))
         return values;
     free(values);
+    error_write(error, ERROR_NONFINITE, "the answer is not finite as float32");
     return NULL;
 }
 
