@@ -148,8 +148,15 @@ function readRequest() {
     const value = readOption(option);
     if (value !== option.default) body[option.name] = value;
   }
-  return body;
+  return readNumber("to") === undefined ? body : interpolated(body);
 }
+
+// With another seed to go to, the samples lie on the way there.
+const interpolated = ({ n, seed, ...rest }) => ({ ...rest, interpolate: { from: seed, to: readNumber("to"), frames: n } });
+
+// Of a request or of the params that an answer tells.
+const countIn = ({ n, interpolate }) => interpolate?.frames ?? n ?? 1;
+const seedIn = ({ seed, seeds, interpolate }) => interpolate ? `${interpolate.from}-to-${interpolate.to}` : seed ?? seeds?.[0] ?? "sample";
 
 const showsProcess = (model) => control("trajectory").checked && model.formats.includes("apng");
 
@@ -177,7 +184,7 @@ function curlCommand() {
   const body = { ...request, ...(showsProcess(model) ? processFormat(model, request.steps) : { format }) };
   const quoted = JSON.stringify(body).replaceAll("'", "'\\''");
   return `curl -sS --fail-with-body ${location.origin}/sample \\\n  -H 'Content-Type: application/json' \\\n` +
-    `  -d '${quoted}' \\\n  -o ${model.name}-${body.seed ?? "sample"}.${body.format}`;
+    `  -d '${quoted}' \\\n  -o ${model.name}-${seedIn(body)}.${body.format}`;
 }
 
 async function copyCommand() {
@@ -203,7 +210,7 @@ async function generate() {
   const body = { ...request, ...(process ? processFormat(model, request.steps) : { format: "json", encoding: isPoints(model) ? "array" : "png" }) };
   const started = performance.now();
   setRunning(new AbortController());
-  say(`Sampling ${countOf(model, body.n ?? 1)} …`);
+  say(`Sampling ${countOf(model, countIn(body))} …`);
   try {
     const answer = await ask("sample", {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal: state.running.signal,
@@ -239,7 +246,7 @@ function hideFault() {
 function showFault(problem, again) {
   const lines = (problem.errors ?? []).map(({ pointer, detail }) => {
     const field = pointer.split("/")[1];
-    if (field) control(field)?.setAttribute("aria-invalid", "true");
+    if (field) control(field === "interpolate" ? "to" : field)?.setAttribute("aria-invalid", "true");
     return element("li", {}, field ? `${field}: ${detail}` : detail);
   });
   const wait = problem.retryAfter ? ` Try again in ${problem.retryAfter} s.` : "";
@@ -255,7 +262,7 @@ const duration = (ms) => ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFi
 
 function showAnswer(model, answer, seconds) {
   const { params, timing } = answer;
-  const parts = [`${countOf(model, params.n)} in ${seconds.toFixed(2)} s`,
+  const parts = [`${countOf(model, countIn(params))} in ${seconds.toFixed(2)} s`,
     `${params.sampler}, ${params.steps} steps`];
   if (timing) parts.push(`queue ${duration(timing.queue_ms)}, denoise ${duration(timing.denoise_ms)}, encode ${duration(timing.encode_ms)}`);
   say(parts.join(" · "));
@@ -275,15 +282,18 @@ function keepFile(blob) {
 async function showProcess(model, body, blob, seconds) {
   const points = isPoints(model);
   const source = keepFile(blob);
-  const words = points
+  const count = countOf(model, countIn(body));
+  const way = !points && body.interpolate !== undefined;
+  const title = way ? `From seed to seed in ${count}` : `The reverse process of ${count}`;
+  const words = way ? "Each picture begins with noise on the way between the two seeds'." : points
     ? "Above x_t, as the sampler has it; below the x_0 that is predicted from it. On the right the sample."
     : "Left x_t, as the sampler has it; right the x_0 that is predicted from it. It ends with the sample.";
-  const image = element("img", { src: source, alt: `${model.name}, the reverse process from noise to ${countOf(model, body.n ?? 1)}` });
+  const image = element("img", { src: source, alt: `${model.name}: ${title}` });
   state.redraw = null;
-  say(`The reverse process of ${countOf(model, body.n ?? 1)} in ${seconds.toFixed(2)} s · ${body.sampler}, ${body.steps ?? model.default.steps} steps`);
+  say(`${title} in ${seconds.toFixed(2)} s · ${body.sampler}, ${body.steps ?? model.default.steps} steps`);
   await image.decode();
   if (!points) image.width = image.naturalWidth * (model.preview_scale ?? 1);
-  const save = element("a", { href: source, download: `${model.name}-${body.seed ?? "sample"}-process.${body.format}`, className: "save" },
+  const save = element("a", { href: source, download: `${model.name}-${seedIn(body)}-process.${body.format}`, className: "save" },
     points ? "Save the panels" : "Save the animation");
   byId("result").replaceChildren(element("figure", { className: points ? "panels" : "" },
     element("div", { className: "strip", tabIndex: 0 }, image), element("figcaption", {}, words), save));
@@ -295,9 +305,9 @@ function showPictures(model, samples) {
   state.redraw = null;
   byId("result").replaceChildren(element("div", { className: "pictures" }, ...samples.map((sample) => {
     const source = `data:image/png;base64,${sample.png}`;
-    const words = [`seed ${sample.seed}`, sample.class].filter((word) => word !== null && word !== undefined).join(" · ");
+    const words = [sample.seed === null ? "between" : `seed ${sample.seed}`, sample.class].filter((word) => word !== null && word !== undefined).join(" · ");
     const image = element("img", { src: source, width: sample.width * scale, height: sample.height * scale, alt: `${model.name}, ${words}` });
-    const link = element("a", { href: source, download: `${model.name}-${sample.seed}.png`, title: "Save this picture" }, image);
+    const link = element("a", { href: source, download: `${model.name}-${sample.seed ?? `between-${sample.index}`}.png`, title: "Save this picture" }, image);
     return element("figure", {}, link, element("figcaption", {}, words));
   })));
 }
@@ -316,7 +326,7 @@ function showPoints(model, { points, params }) {
   const draw = model.shape[0] === 1 ? drawHistogram : drawScatter;
   state.redraw = () => draw(plotFrame(canvas, model), points, colours);
   state.redraw();
-  const note = [`seed ${params.seeds[0]}`, model.shape[0] > 2 && `the first two of ${model.shape[0]} coordinates`].filter(Boolean).join(" · ");
+  const note = [`seed ${seedIn(params).toString().replaceAll("-", " ")}`, model.shape[0] > 2 && `the first two of ${model.shape[0]} coordinates`].filter(Boolean).join(" · ");
   const legend = names.filter((name) => Array.isArray(params.class) && params.class.includes(name)).map((name) => {
     const dot = element("span", {}, "●");
     dot.style.color = colourOf(name);
@@ -394,8 +404,8 @@ function drawHistogram({ context, x, y, range: [low, high] }, points) {
 
 // ---- events -------------------------------------------------------------------------------------
 
-control("model").addEventListener("change", showModel);
-control("sampler").addEventListener("change", showOptions);
+control("model").addEventListener("input", showModel); // before the form hears of it
+control("sampler").addEventListener("input", showOptions);
 control("seed").addEventListener("input", () => { control("random").checked = false; });
 form.addEventListener("input", refresh);
 form.addEventListener("submit", (event) => { event.preventDefault(); generate(); });

@@ -166,6 +166,34 @@ test("the reverse process of pictures is an animation that can be saved", async 
   assert.deepEqual(complaints, []);
 });
 
+test("samples lie on the way from one seed to another", async () => {
+  await set({ model: "faces", n: 5, steps: 10, seed: 42, to: 7 });
+  await generate();
+  const words = await page.locator("#result figcaption").allTextContents();
+  assert.deepEqual(words.map((text) => text.split(" · ")[0]), ["seed 42", "between", "between", "between", "seed 7"]);
+  const [first, , , , last] = await pictures();
+  assert.match(await page.locator("#command").textContent(), /"interpolate":\{"from":42,"to":7,"frames":5\}/);
+  await shot("interpolate");
+  await page.locator("#trajectory").check();
+  await generate();
+  assert.match(await page.locator("#status").textContent(), /From seed to seed in 5 pictures/);
+  await page.locator("#trajectory").uncheck();
+  await set({ n: 1, to: "" });
+  await generate();
+  assert.deepEqual(await pictures(), [first]);
+  await set({ seed: 7 });
+  await generate();
+  assert.deepEqual(await pictures(), [last]);
+  await set({ model: "exact-mixture", sampler: "ddim", n: 50, steps: 20, seed: 1, to: 2 });
+  await generate();
+  assert.match(await page.locator("#result figcaption").textContent(), /seed 1 to 2/);
+  assert.deepEqual(complaints, []);
+  await set({ sampler: "ddpm" });
+  await generate();
+  assert.match(await page.locator("#fault").textContent(), /sampler ddpm draws noise/);
+  assert.equal(await page.locator("#to").getAttribute("aria-invalid"), "true");
+});
+
 test("the reverse process of points stands in panels, and is offered where it can be drawn", async () => {
   await set({ model: "exact-mixture", n: 500, steps: 50, seed: 1 });
   await page.locator("#trajectory").check();
