@@ -13,6 +13,9 @@
 
 enum { ROWS_AT_ONCE = 64, SHARED_COLUMNS = 128 };
 
+/* 256 KiB of weights: of a network of such layers, step after step, some stay in a second cache. */
+enum { NEAR_FLOATS = 1 << 16 };
+
 struct layer {
     const struct linear_shape *shape;
     struct layer_call call;
@@ -51,7 +54,8 @@ static void run_block(const struct layer *layer, const struct layer_call *call,
                                     .c = out,
                                     .c_ld = call->out_ld,
                                     .all_columns = layer->shape->out,
-                                    .first_column = block.column};
+                                    .first_column = block.column,
+                                    .near = layer->shape->in * layer->shape->out <= NEAR_FLOATS};
     ISA(panel_product)(&product);
     if (call->bias == NULL && call->residual == NULL && call->divisor == 1.0f)
         return;

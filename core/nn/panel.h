@@ -6,6 +6,7 @@
 #ifndef PANEL_H
 #define PANEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { PANEL_COLUMNS = 32, PANEL_DEPTH = 256 };
@@ -27,6 +28,7 @@ struct panel_product {
     /* Where the panels are of a wider matrix: its columns, and which of them is c's first, a
      * multiple of PANEL_COLUMNS. */
     size_t all_columns, first_column;
+    bool near; /* all panels rest in the second cache: they need not be fetched ahead */
 };
 
 void panel_product_avx512(const struct panel_product *product);

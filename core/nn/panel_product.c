@@ -10,7 +10,6 @@
 
 #include "core/nn/isa.h"
 
-#include <stdbool.h>
 
 #if defined(AVX512_BUILD)
 enum { ROWS_16 = 11, ROWS_32 = 11, ROWS_64 = 6 }; /* at most 24 of 32 registers */
@@ -29,15 +28,17 @@ struct tile {
     size_t a_ld, c_ld;
     size_t panel_floats; /* from one panel of this block of depth to the next */
     size_t depth;
-    size_t last;    /* columns of the last vector */
+    size_t last; /* columns of the last vector */
+    bool near;
     bool continues; /* c has the sums of the blocks before */
 };
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* The counts and `whole` are constants wherever this is expanded: all loops but that over k
+/* The counts, `whole` and `near` are constants wherever this is expanded: all loops but that over k
  * unroll. Longer than others, because the sums are registers. */
-INLINE void multiply(struct tile tile, const size_t rows, const size_t vectors, const bool whole)
+INLINE void multiply(struct tile tile, const size_t rows, const size_t vectors, const bool whole,
+                     const bool near)
 {
     struct lanes sum[ROWS_16][VECTORS_MAX];
     const float *a = tile.a, *b = tile.b;
@@ -60,7 +61,8 @@ INLINE void multiply(struct tile tile, const size_t rows, const size_t vectors, 
             const float *from =
                 b + v / PANEL_VECTORS * tile.panel_floats + v % PANEL_VECTORS * LANES;
             row[v] = lanes_load(from);
-            __builtin_prefetch(from + PREFETCH_FLOATS, 0, INTO_L2);
+            if (!near)
+                __builtin_prefetch(from + PREFETCH_FLOATS, 0, INTO_L2);
         }
 #pragma GCC unroll 12
         for (size_t i = 0; i < rows; i++) {
@@ -93,13 +95,17 @@ INLINE void multiply(struct tile tile, const size_t rows, const size_t vectors, 
 #define TILES SMALL_TILES
 #endif
 
+/* One row uses each number of b once: between the second cache and the first it has no room for
+ * requests that bring nothing. More rows have. */
 #define DEFINE_TILE(rows, vectors)                                                                 \
     static void multiply_##rows##_by_##vectors(const struct tile *tile)                            \
     {                                                                                              \
-        if (tile->last == LANES)                                                                   \
-            multiply(*tile, rows, vectors, true);                                                  \
+        if (tile->last == LANES && (rows) == 1 && tile->near)                                      \
+            multiply(*tile, rows, vectors, true, true);                                            \
+        else if (tile->last == LANES)                                                              \
+            multiply(*tile, rows, vectors, true, false);                                           \
         else                                                                                       \
-            multiply(*tile, rows, vectors, false);                                                 \
+            multiply(*tile, rows, vectors, false, false);                                          \
     }
 TILES(DEFINE_TILE)
 #undef DEFINE_TILE
@@ -138,7 +144,7 @@ void ISA(panel_product)(const struct panel_product *product)
 {
     size_t columns = product->columns;
     size_t all = product->all_columns > 0 ? product->all_columns : columns;
-    struct tile tile = {.a_ld = product->a_ld, .c_ld = product->c_ld};
+    struct tile tile = {.a_ld = product->a_ld, .c_ld = product->c_ld, .near = product->near};
     for (size_t first = 0; first < product->depth; first += PANEL_DEPTH) {
         size_t rest = product->depth - first;
         tile.depth = rest < PANEL_DEPTH ? rest : PANEL_DEPTH;

@@ -78,10 +78,11 @@ static void check_product(struct panel_product product, uint64_t *seed)
     product.a = a;
     product.panels = panels;
     product.c = c;
-    for (size_t i = 0; i < BUILD_COUNT; i++)
-        if (BUILDS[i].fits()) {
+    for (size_t i = 0; i < 2 * BUILD_COUNT; i++)
+        if (BUILDS[i / 2].fits()) {
+            product.near = i % 2 != 0;
             memcpy(c, before, c_count * sizeof *c);
-            BUILDS[i].run(&product);
+            BUILDS[i / 2].run(&product);
             assert_chains(&product, b, before);
         }
     free(a);
@@ -112,7 +113,7 @@ static void a_chain_goes_on_from_block_to_block_of_depth(void **state)
     for (size_t i = 0; i < sizeof DEPTHS / sizeof *DEPTHS; i++)
         for (size_t rows = 1; rows <= 13; rows += 4)
             check_product((struct panel_product){.rows = rows,
-                                                 .columns = numbers_between(&seed, 1, 70),
+                                                 .columns = numbers_between(&seed, 60, 130),
                                                  .depth = DEPTHS[i]},
                           &seed);
 }
@@ -127,9 +128,10 @@ static void some_panels_of_a_matrix_are_a_product(void **state)
     float *some = numbers(ROWS * SOME, &seed);
     for (size_t i = 0; i < BUILD_COUNT; i++)
         if (BUILDS[i].fits()) {
-            struct panel_product all = {ROWS, COLUMNS, DEPTH, a, panels, c, DEPTH, COLUMNS, 0, 0};
-            struct panel_product part = {ROWS, SOME,  DEPTH, a,       panels,
-                                         some, DEPTH, SOME,  COLUMNS, FIRST};
+            struct panel_product all = {ROWS,  COLUMNS, DEPTH, a, panels, c,
+                                        DEPTH, COLUMNS, 0,     0, false};
+            struct panel_product part = {ROWS,  SOME, DEPTH,   a,     panels, some,
+                                         DEPTH, SOME, COLUMNS, FIRST, false};
             BUILDS[i].run(&all);
             BUILDS[i].run(&part);
             for (size_t row = 0; row < ROWS; row++)
@@ -149,7 +151,7 @@ static void zeros_and_nans_belong_to_the_chain(void **state)
     (void)state;
     float a[2] = {-0.0f, 0.0f}, b[2] = {1.0f, 2.0f}, c = 1;
     float *panels = packed(b, 1, 2);
-    struct panel_product product = {1, 1, 2, a, panels, &c, 2, 1, 0, 0};
+    struct panel_product product = {1, 1, 2, a, panels, &c, 2, 1, 0, 0, false};
     for (size_t i = 0; i < BUILD_COUNT; i++)
         if (BUILDS[i].fits()) {
             a[1] = -0.0f;
