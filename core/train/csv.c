@@ -96,7 +96,7 @@ static bool split(struct reader *reader)
 {
     char *rest = reader->text;
 
-    if (reader->line == 1 && strncmp(rest, UTF8_MARK, sizeof BYTE_ORDER - 1) == 0)
+    if (reader->line == 1 && strncmp(rest, UTF8_MARK, sizeof UTF8_MARK - 1) == 0)
         rest += sizeof UTF8_MARK - 1;
     rest = without_blanks(rest);
     reader->field_count = 0;
