@@ -169,21 +169,28 @@ static void find_range(const struct data *data, size_t k, double range[2])
 }
 
 /* One scale for both axes, with room around the points. */
-void data_view(const struct data *data, double view[4])
+static double find_frame(const struct data *data, double middle[2])
 {
     double half = 0;
 
     for (size_t k = 0; k < 2; k++) {
-        find_range(data, k, view + 2 * k);
-        half = fmax(half, .6 * (view[2 * k + 1] - view[2 * k]));
-    }
-    half = half > 0 ? half : 1;
-    for (size_t k = 0; k < 2; k++) {
-        const double middle = data->outline != NULL ? 0 : (view[2 * k] + view[2 * k + 1]) / 2;
+        double range[2];
 
-        half = data->outline != NULL ? data->outline->extent : half;
-        view[2 * k] = middle - half;
-        view[2 * k + 1] = middle + half;
+        find_range(data, k, range);
+        middle[k] = (range[0] + range[1]) / 2;
+        half = fmax(half, .6 * (range[1] - range[0]));
+    }
+    return half > 0 ? half : 1;
+}
+
+void data_view(const struct data *data, double view[4])
+{
+    double middle[2] = {0, 0};
+    const double half = data->outline != NULL ? data->outline->extent : find_frame(data, middle);
+
+    for (size_t k = 0; k < 2; k++) {
+        view[2 * k] = middle[k] - half;
+        view[2 * k + 1] = middle[k] + half;
     }
 }
 

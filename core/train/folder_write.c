@@ -4,6 +4,7 @@
 #include "core/train/safetensors_write.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -114,7 +115,25 @@ static void put_base(struct buffer *out, const struct process_config *process)
     buffer_text(out, "},\n");
 }
 
-/* Each with the numbers that it has. */
+/* Numbers of processes, in the order that a folder has them. */
+static const struct {
+    unsigned processes; /* that have it: PROCESS_BITs */
+    const char *key;
+    size_t offset;
+} numbers[] = {
+#define NUMBER(bits, name)                                                                         \
+    {                                                                                              \
+        (bits), #name, offsetof(struct process_config, name)                                       \
+    }
+    NUMBER(PROCESS_BIT(VP) | PROCESS_BIT(SUB_VP), beta_min),
+    NUMBER(PROCESS_BIT(VP) | PROCESS_BIT(SUB_VP), beta_max),
+    NUMBER(PROCESS_BIT(VE), sigma_min),
+    NUMBER(PROCESS_BIT(VE), sigma_max),
+    NUMBER(PROCESS_BIT(VE_LINEAR), sigma_q),
+    NUMBER(PROCESS_BIT(OU), t_max),
+#undef NUMBER
+};
+
 static void put_own_process(struct buffer *out, const struct process_config *process)
 {
     const enum process_type type = process->type;
@@ -123,19 +142,12 @@ static void put_own_process(struct buffer *out, const struct process_config *pro
                   "  \"_class_name\": \"DenoisedProcess\",\n  \"process\": \"%s\",\n"
                   "  \"num_train_timesteps\": %zu,\n",
                   processes[type], process->schedule.timesteps);
-    if (type == PROCESS_VP || type == PROCESS_SUB_VP) {
-        put_key(out, "beta_min", process->beta_min);
-        put_key(out, "beta_max", process->beta_max);
-    } else if (type == PROCESS_VE) {
-        put_key(out, "sigma_min", process->sigma_min);
-        put_key(out, "sigma_max", process->sigma_max);
-    } else if (type == PROCESS_VE_LINEAR) {
-        put_key(out, "sigma_q", process->sigma_q);
-    } else if (type == PROCESS_OU) {
-        put_key(out, "t_max", process->t_max);
-    } else if (type == PROCESS_FLOW) {
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if ((numbers[i].processes & 1u << type) != 0)
+            put_key(out, numbers[i].key,
+                    *(const double *)(const void *)((const char *)process + numbers[i].offset));
+    if (type == PROCESS_FLOW)
         put_base(out, process);
-    }
 }
 
 static void put_process(struct buffer *out, const struct process_config *process)

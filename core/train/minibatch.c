@@ -144,31 +144,31 @@ static void draw_signs(struct minibatch *batch)
 
 /* --- levels ----------------------------------------------------------------------------------- */
 
-struct moment {
+struct station {
     struct level level;
     double time; /* as the network is told */
     size_t index;
 };
 
 /* u in [0, 1) of the way through a table, the levels, or from sampling_eps to t_max. */
-static struct moment moment_at(const struct process *process, double u)
+static struct station station_at(const struct process *process, double u)
 {
     const struct process_config *config = &process->config;
     if (config->type == PROCESS_TABLE) {
         size_t index = (size_t)(u * (double)config->schedule.timesteps);
         double alpha_bar = process->schedule.alpha_bar[index];
-        return (struct moment){{sqrt(alpha_bar), sqrt(1.0 - alpha_bar)},
-                               process_model_time_at_index(process, (double)index),
-                               index};
+        return (struct station){{sqrt(alpha_bar), sqrt(1.0 - alpha_bar)},
+                                process_model_time_at_index(process, (double)index),
+                                index};
     }
     if (config->type == PROCESS_VE && config->levels != NULL) {
         double sigma = config->levels[(size_t)(u * (double)config->level_count)];
-        return (struct moment){process_level_at_sigma(process, sigma),
-                               process_model_time_at_sigma(process, sigma), 0};
+        return (struct station){process_level_at_sigma(process, sigma),
+                                process_model_time_at_sigma(process, sigma), 0};
     }
     double start = process_sampling_eps(process);
     double t = start + u * (process_t_max(process) - start);
-    return (struct moment){process_level(process, t), process_model_time(process, t), 0};
+    return (struct station){process_level(process, t), process_model_time(process, t), 0};
 }
 
 static void noise_point(struct minibatch *batch, size_t row, struct level level)
@@ -190,12 +190,12 @@ void minibatch_draw(struct minibatch *batch, uint64_t iteration)
     draw_signs(batch);
     for (size_t i = 0; i < options->batch; i++) {
         double u = start + (double)i / (double)options->batch;
-        struct moment moment = moment_at(batch->process, u < 1.0 ? u : u - 1.0);
-        batch->times[i] = moment.time;
-        batch->indices[i] = moment.index;
-        batch->terms[i] = objective_term(options->objective, batch->process, moment.level,
-                                         moment.index, batch->dim);
-        noise_point(batch, i, moment.level);
+        struct station station = station_at(batch->process, u < 1.0 ? u : u - 1.0);
+        batch->times[i] = station.time;
+        batch->indices[i] = station.index;
+        batch->terms[i] = objective_term(options->objective, batch->process, station.level,
+                                         station.index, batch->dim);
+        noise_point(batch, i, station.level);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "core/train/objective.h"
 
 #include "core/base/math.h"
+#include "core/diffusion/posterior.h"
 
 #include <math.h>
 #include <string.h>
@@ -100,13 +101,10 @@ struct variances {
 
 static struct variances variances_at(const struct process *process, size_t index)
 {
-    const struct schedule *table = &process->schedule;
-    size_t at = index > 0 ? index : 1;
-    double before = 1.0 - table->alpha_bar[at - 1], rest = 1.0 - table->alpha_bar[at];
-    double posterior = table->beta[at] * before / rest;
+    double posterior = posterior_at(&process->schedule, index > 0 ? index : 1).variance;
     bool is_large = process_option(process, OPTION_VARIANCE_TYPE, (double)VARIANCE_FIXED_SMALL) ==
                     (double)VARIANCE_FIXED_LARGE;
-    return (struct variances){posterior, is_large ? table->beta[index] : posterior};
+    return (struct variances){posterior, is_large ? process->schedule.beta[index] : posterior};
 }
 
 /* Of L_{t-1}, or L_0 at index 0, T times for an even choice of one t: eq. 8 and 12. */
