@@ -47,20 +47,25 @@ static bool write_hidden(const struct paths *paths, const struct buffer *content
 {
     const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
     const int descriptor = open(paths->hidden, flags, 0666);
-    bool ok;
+    int reason;
 
     if (descriptor < 0)
         return false;
-    ok = write_all(descriptor, content);
-    if (!ok) {
-        const int reason = errno;
+    if (write_all(descriptor, content))
+        return close(descriptor) == 0;
+    reason = errno;
+    (void)close(descriptor);
+    errno = reason;
+    return false;
+}
 
-        (void)close(descriptor);
-        (void)unlink(paths->hidden);
-        errno = reason;
-        return false;
-    }
-    return close(descriptor) == 0;
+/* Nothing stays under the hidden name; errno is left as it is. */
+static void remove_hidden(const struct paths *paths)
+{
+    const int reason = errno;
+
+    (void)unlink(paths->hidden);
+    errno = reason;
 }
 
 /* The name itself is on the disk only when its folder is. */
@@ -86,9 +91,13 @@ bool file_write(const char *directory, const char *name, const struct buffer *co
         return error_set(error, ERROR_IO, "%.300s: its name is too long", directory);
     if (mkdir(paths.folder, 0777) != 0 && errno != EEXIST)
         return fault(paths.folder, "made", error);
-    if (!write_hidden(&paths, content))
+    if (!write_hidden(&paths, content)) {
+        remove_hidden(&paths);
         return fault(paths.file, "written", error);
-    if (rename(paths.hidden, paths.file) != 0)
+    }
+    if (rename(paths.hidden, paths.file) != 0) {
+        remove_hidden(&paths);
         return fault(paths.file, "replaced", error);
+    }
     return sync_folder(paths.folder) || fault(paths.folder, "written", error);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct scratch scratch;
@@ -121,6 +122,18 @@ static void what_cannot_be_written_is_named(void **state)
     assert_int_equal(entries(), 1);
 }
 
+static void a_folder_in_its_place_stays_and_nothing_is_left_beside_it(void **state)
+{
+    struct error error;
+
+    (void)state;
+    assert_int_equal(mkdir(scratch_path(&scratch, "a"), 0700), 0);
+    assert_false(write_text("a", "one", &error));
+    assert_int_equal(error.code, ERROR_IO);
+    assert_error_says(&error, "/a: cannot be replaced");
+    assert_int_equal(entries(), 1);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -143,6 +156,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_old_file_whole_and_nothing_beside_it,
                                         start, end),
         cmocka_unit_test_setup_teardown(a_link_is_replaced_not_followed, start, end),
+        cmocka_unit_test_setup_teardown(a_folder_in_its_place_stays_and_nothing_is_left_beside_it,
+                                        start, end),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_is_named, start, end),
     };
 
