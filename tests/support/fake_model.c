@@ -38,6 +38,8 @@ static void fake_place(void *context, size_t item, unsigned worker)
         place->output[i] = base + 0.25f * place->x[i];
     for (size_t i = shape->dim; i < shape->output_dim; i++)
         place->output[i] = (float)place->label;
+    if (place->divergence != NULL)
+        *place->divergence = (double)place->label;
     if (place->label == FAKE_NAN_LABEL && place->time >= FAKE_NAN_TIME)
         place->output[shape->dim - 1] = NAN;
 }
@@ -53,6 +55,8 @@ static void fake_evaluate(const struct model *model, const struct place *places,
     fake->calls++;
     fake->places += count;
     fake->last_places = count;
+    for (size_t i = 0; i < count; i++)
+        fake->divergences += places[i].divergence != NULL;
     for (size_t i = 0; i < count && i < sizeof fake->last_labels / sizeof *fake->last_labels; i++)
         fake->last_labels[i] = places[i].label;
     gang_run(gang, fake_place, &work, count);

@@ -16,6 +16,7 @@
 struct fake_model {
     struct model model;
     size_t calls, places; /* so far */
+    size_t divergences;   /* that were asked for; a fake one is the label */
     size_t last_places;
     int32_t last_labels[64];
     pthread_mutex_t mutex;
