@@ -399,6 +399,52 @@ static void probes_integrals_have_the_mean_that_is_answered(void **state)
     process_finish(&process);
 }
 
+/* Even steps are the same whatever is probed, and the first probe of two is that of one. */
+static void the_error_of_two_probes_is_half_their_difference(void **state)
+{
+    const float x[2] = {.3f, -.2f};
+    struct process process;
+
+    (void)state;
+    open_plain(&process, PROCESS_VP, HEAD_EPSILON);
+    for (uint32_t seed = 0; seed < 8; seed++) {
+        struct likelihood_question question = probed(&process, METHOD_HEUN, 1);
+        struct plan *one = plan_of(&question), *two;
+        struct asked first, both;
+        double second;
+
+        question = probed(&process, METHOD_HEUN, 2);
+        two = plan_of(&question);
+        ask(&first, one, seed, x, mixture);
+        ask(&both, two, seed, x, mixture);
+        second = 2.0 * both.figures[LIKELIHOOD_DELTA] - first.figures[LIKELIHOOD_DELTA];
+        assert_true(fabs(both.figures[LIKELIHOOD_STANDARD_ERROR] -
+                         fabs(first.figures[LIKELIHOOD_DELTA] - second) / 2.0) < 1e-9);
+        plan_destroy(one);
+        plan_destroy(two);
+    }
+    process_finish(&process);
+}
+
+static void on_a_table_the_flow_begins_at_the_first_timestep(void **state)
+{
+    static const enum method solvers[] = {METHOD_EULER, METHOD_RK4, METHOD_RK45};
+    struct process process;
+
+    (void)state;
+    open_plain(&process, PROCESS_TABLE, HEAD_EPSILON);
+    for (size_t i = 0; i < 3; i++) {
+        const struct likelihood_question question = by(&process, solvers[i]);
+        struct plan *plan = plan_of(&question);
+
+        assert_true(fabs(plan->step[0].model_time) < 1e-12);
+        assert_true(fabs(plan->step[0].from.sigma * plan->step[0].from.sigma -
+                         process.schedule.beta[0]) < 1e-12);
+        plan_destroy(plan);
+    }
+    process_finish(&process);
+}
+
 static void one_probe_has_no_standard_error(void **state)
 {
     struct process process;
@@ -522,6 +568,8 @@ int main(void)
         cmocka_unit_test(a_probe_of_one_normal_distribution_is_the_trace),
         cmocka_unit_test(the_mean_of_probes_is_within_their_standard_error),
         cmocka_unit_test(probes_integrals_have_the_mean_that_is_answered),
+        cmocka_unit_test(the_error_of_two_probes_is_half_their_difference),
+        cmocka_unit_test(on_a_table_the_flow_begins_at_the_first_timestep),
         cmocka_unit_test(one_probe_has_no_standard_error),
         cmocka_unit_test(signs_come_from_the_seed_probe_by_probe),
         cmocka_unit_test(what_cannot_be_answered_is_refused_with_a_reason),
