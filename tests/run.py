@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Runs every test of one build and counts: units, golden data, the real daemon over loopback.
+"""Runs every test of one build and counts: golden data, the real daemon over loopback, units.
 
-    tests/run.py [--few-golden] BUILD [unit] [golden] [system]
+    tests/run.py [--sanitized] BUILD [unit] [golden] [system]
 
-Output of what passes is dropped; the last line is `N passed, N failed`."""
+As many programs at once as there are processors; then, one by one, those system tests that look at
+the clock. Output of what passes is dropped, but for what took longest; the last line is
+`N passed, N failed`. --sanitized, for builds that are ten times slower: small golden data."""
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -13,16 +16,43 @@ import tempfile
 import time
 
 LIMIT_SECONDS = 1200
+SLOWEST = 8  # that are named
 
 # What cannot be had is told by NULL, in a sanitized build too: there are tests of that.
 for options in ("ASAN_OPTIONS", "TSAN_OPTIONS"):
     os.environ.setdefault(options, "allocator_may_return_null=1")
 
-# --few-golden, for builds that are ten times slower: every code path, without what only takes long.
+# Every code path, without what only takes long.
 FEW_GOLDEN = ["rng", "schedulers", "unet/class-heads", "unet/fourier-skip", "unet/legacy-ddpm",
               "unet/rectangle-gelu-learned-sigma", "unet/resnet-scale-shift",
               "pipelines/fashion/ddim-7-trailing.json",
               "pipelines/fashion/ddim-7-trailing.safetensors"]
+
+# They promise seconds, or give a time to everything. A sanitized build is given much more of it.
+ALONE = {"test_bodies.py", "test_load.py", "test_manager.py", "test_probes.py",
+         "test_resources.py"}
+ALONE_SANITIZED = {"test_bodies.py"}
+
+
+class Job:
+    """One program of a part; `count` finds (passed, failed) in its output."""
+
+    def __init__(self, part, command, count, alone=False):
+        self.part, self.command, self.count, self.alone = part, command, count, alone
+        self.passed = self.failed = 0
+        self.seconds = 0.0
+
+    def name(self):
+        return " ".join(pathlib.Path(word).name for word in self.command[-2:])
+
+    def run(self):
+        start = time.monotonic()
+        code, output = run(self.command)
+        self.seconds = time.monotonic() - start
+        self.passed, self.failed = self.count(output)
+        if code != 0 and self.failed == 0:
+            self.failed = 1  # a program that ends badly without having counted a failure
+        return output if self.failed else ""
 
 
 def run(command):
@@ -34,27 +64,14 @@ def run(command):
         return -1, (late.stdout or b"").decode(errors="replace") + "\ntook too long\n"
 
 
-def tally(code, output, passed, failed):
-    """A part that ends badly without having counted a failure counts as one."""
-    if code != 0 and failed == 0:
-        failed = 1
-    if failed:
-        print(output)
-    return passed, failed
+def count_cmocka(output):
+    return [sum(map(int, re.findall(pattern, output)))
+            for pattern in (r"\[  PASSED  \] (\d+) test", r"\[  FAILED  \] [^\n]*?(\d+) test")]
 
 
-def unit(build):
-    passed = failed = 0
-    for program in sorted(pathlib.Path(build, "tests/unit").rglob("test_*")):
-        source = program.relative_to(build).with_suffix(".c")
-        if program.suffix or not source.exists():
-            continue
-        code, output = run([str(program)])
-        good = sum(map(int, re.findall(r"\[  PASSED  \] (\d+) test", output)))
-        bad = sum(map(int, re.findall(r"\[  FAILED  \] [^\n]*?(\d+) test", output)))
-        counted = tally(code, f"{program}\n{output}", good, bad)
-        passed, failed = passed + counted[0], failed + counted[1]
-    return passed, failed
+def count_last_line(output):
+    found = re.findall(r"^(\d+) passed, (\d+) failed", output, re.M)
+    return map(int, found[-1]) if found else (0, 1)
 
 
 def link_few(directory):
@@ -64,44 +81,67 @@ def link_few(directory):
         link.symlink_to(pathlib.Path("tests/golden", name).resolve(strict=True))
 
 
-def golden(build, few=False):
-    with tempfile.TemporaryDirectory() as directory:
-        if few:
-            link_few(directory)
-        code, output = run([f"{build}/golden", directory if few else "tests/golden"])
-    found = re.findall(r"^(\d+) passed, (\d+) failed", output, re.M)
-    good, bad = map(int, found[-1]) if found else (0, 1)
-    return tally(code, output, good, bad)
+def golden_jobs(build, few_golden):
+    directory = "tests/golden"
+    if few_golden is not None:
+        directory = few_golden
+        link_few(directory)
+    return [Job("golden", [f"{build}/golden", directory], count_last_line)]
 
 
-def system(build):
-    code, output = run([sys.executable, "tests/system/run.py", f"{build}/denoised"])
-    found = re.findall(r"^(\d+) passed, (\d+) failed", output, re.M)
-    good, bad = map(int, found[-1]) if found else (0, 1)
-    return tally(code, output, good, bad)
+def system_jobs(build, few_golden):
+    alone = ALONE if few_golden is None else ALONE_SANITIZED
+    files = sorted(path.name for path in pathlib.Path("tests/system").glob("test_*.py"))
+    return [Job("system", [sys.executable, "tests/system/run.py", f"{build}/denoised", file],
+                count_last_line, file in alone) for file in files]
 
 
-def few_golden(build):
-    return golden(build, few=True)
+def unit_jobs(build, few_golden):
+    del few_golden
+    programs = sorted(pathlib.Path(build, "tests/unit").rglob("test_*"))
+    return [Job("unit", [str(program)], count_cmocka) for program in programs
+            if not program.suffix and program.relative_to(build).with_suffix(".c").exists()]
 
 
-PARTS = {"unit": unit, "golden": golden, "system": system}
+PARTS = {"golden": golden_jobs, "system": system_jobs, "unit": unit_jobs}
+
+
+def show(job, output):
+    if output:
+        print(f"{job.name()}\n{output}", flush=True)
+
+
+def run_all(jobs):
+    crowd = [job for job in jobs if not job.alone]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for job, output in zip(crowd, pool.map(Job.run, crowd)):
+            show(job, output)
+    for job in jobs:
+        if job.alone:
+            show(job, job.run())
 
 
 def main():
-    arguments = [word for word in sys.argv[1:] if word != "--few-golden"]
-    if "--few-golden" in sys.argv:
-        PARTS["golden"] = few_golden
-    build, names = arguments[0], arguments[1:] or list(PARTS)
-    passed = failed = 0
-    for name in names:
-        start = time.monotonic()
-        good, bad = PARTS[name](build)
-        print(f"{name:8} {good:5} passed {bad:3} failed {time.monotonic() - start:7.1f} s",
-              flush=True)
-        passed, failed = passed + good, failed + bad
-    print(f"{passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    sanitized = "--sanitized" in sys.argv
+    build, *names = [word for word in sys.argv[1:] if word != "--sanitized"]
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as directory:
+        few_golden = directory if sanitized else None
+        jobs = [job for name, make in PARTS.items() if not names or name in names
+                for job in make(build, few_golden)]
+        run_all(jobs)
+    print("slowest: " + ", ".join("%s %.0f s" % (job.name(), job.seconds) for job in
+                                  sorted(jobs, key=lambda job: -job.seconds)[:SLOWEST]))
+    for name in PARTS:
+        of_part = [job for job in jobs if job.part == name]
+        if of_part:
+            print("%-8s %5d passed %3d failed %7.1f s" % (
+                name, sum(job.passed for job in of_part), sum(job.failed for job in of_part),
+                sum(job.seconds for job in of_part)))
+    print("took %.0f s" % (time.monotonic() - start))
+    print("%d passed, %d failed" % (sum(job.passed for job in jobs),
+                                    sum(job.failed for job in jobs)))
+    sys.exit(1 if any(job.failed for job in jobs) else 0)
 
 
 main()

@@ -212,7 +212,8 @@ class EverySampler(unittest.TestCase):
     NO_PICTURE = "cannot begin with a picture"
 
     def names(self, model):
-        return [each["name"] for each in SERVER.get("/models/" + model).json()["samplers"]]
+        names = [each["name"] for each in SERVER.get("/models/" + model).json()["samplers"]]
+        return names[::5] if daemon.SANITIZED and model != "mix" else names
 
     def frames(self, body):
         """The run's samples and its frames; None: this sampler has none."""
