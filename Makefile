@@ -4,10 +4,8 @@
 #   make lint     form, layers, clang-tidy        make bench    speed; make bench-peers: beside others
 #   make fuzz     FUZZ_SECONDS for each fuzzer    make browser  the page in a real Chromium
 #   make mutants  wrong formulas, put in on purpose, are found by tests    make weights   mixture, shapes, made again
-# Variants: make SAN=address,undefined test, make SAN=thread test. Objects go to build/VARIANT.
-# V=1 shows whole commands. Every core compiles unless -j says otherwise.
+# Variants: make SAN=address,undefined test, make SAN=thread test. Objects go to build/VARIANT. V=1 shows whole commands. Every core compiles unless -j says otherwise.
 SAN     ?=
-V       ?=
 PREFIX  ?= /usr/local
 DESTDIR ?=
 GOLDEN  ?= tests/golden
@@ -80,9 +78,8 @@ $(BUILD)/golden $(BUILD)/bench $(BUILD)/forward:
 	$(call say,LD,$@)
 	$(Q)$(CC) -o $@ $^ $(LINK) $(LDLIBS)
 $(BUILD)/core/nn/%.o $(BUILD)/core/diffusion/%.o $(BUILD)/core/train/%.o: OPTIMISE := -O3
-# clang takes a minute for each build of what is unrolled, but for this; `address` looks for overflow there.
-$(BUILD)/core/nn/%.o: UNROLLED := $(if $(findstring fuzzer,$(SAN)),\
-    -fno-sanitize=pointer-overflow -mllvm -asan-instrumentation-with-call-threshold=0)
+# Or clang takes a minute for each of these; `address` looks for overflow there.
+$(BUILD)/core/nn/%.o: UNROLLED := $(if $(findstring fuzzer,$(SAN)),-fno-sanitize=pointer-overflow -mllvm -asan-instrumentation-with-call-threshold=0)
 define also
 $$(BUILD)/%.$1.o: %.c
 	$$(call say,CC,'$$< ($1)')
