@@ -4,7 +4,7 @@
 #   make lint     form, layers, clang-tidy        make bench    speed; make bench-peers: beside others
 #   make fuzz     FUZZ_SECONDS for each fuzzer    make browser  the page in a real Chromium
 #   make mutants  wrong formulas, put in on purpose, are found by tests    make weights   mixture, shapes, made again
-# Variants: make SAN=address,undefined test, make SAN=thread test. Objects go to build/VARIANT. V=1 shows whole commands. Every core compiles unless -j says otherwise.
+# Variants: make SAN=address,undefined test, make SAN=thread test. Objects go to build/VARIANT. V=1 shows whole commands.
 SAN     ?=
 PREFIX  ?= /usr/local
 DESTDIR ?=
