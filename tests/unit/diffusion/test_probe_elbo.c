@@ -382,6 +382,20 @@ static void pictures_end_in_the_probability_of_their_bytes(void **state)
     end(&asked);
 }
 
+static void errors_on_the_way_are_root_mean_squares_over_dimensions(void **state)
+{
+    const struct process_config config = known_config(HEAD_SAMPLE);
+    const float x_0[2] = {.79f, -.61f};
+    struct asked asked;
+
+    (void)state;
+    ask(&asked, &config, (struct elbo_question){.keeps_terms = true});
+    measure(&asked, x_0, 3, answer_sample);
+    for (size_t t = 0; t < T; t++)
+        assert_true(fabs(asked.figures[ELBO_FIGURES + T + t] - sqrt((.36 + .64) / 2.0)) < 1e-7);
+    end(&asked);
+}
+
 /* As the sampler's own step has it. */
 static void predictions_are_clipped_where_the_config_says_so(void **state)
 {
@@ -468,6 +482,7 @@ int main(void)
         cmocka_unit_test(a_learned_variance_is_taken_as_it_is_said),
         cmocka_unit_test(a_variance_that_is_none_fails_the_row),
         cmocka_unit_test(pictures_end_in_the_probability_of_their_bytes),
+        cmocka_unit_test(errors_on_the_way_are_root_mean_squares_over_dimensions),
         cmocka_unit_test(predictions_are_clipped_where_the_config_says_so),
         cmocka_unit_test(what_has_no_bound_is_refused),
         cmocka_unit_test(a_table_that_ends_in_pure_noise_is_measured),

@@ -321,6 +321,29 @@ static void a_chain_to_the_first_timestep_is_one_shot(void **state)
     process_finish(&process);
 }
 
+/* One of its steps is less than a float of 1e5 can tell, the whole way is not. */
+static void a_chain_does_not_lose_its_steps_beside_large_data(void **state)
+{
+    struct probe_row row = {.noise = NULL};
+    struct process process;
+    struct plan *plan;
+    float data[DIM];
+    double square = 0.0;
+
+    (void)state;
+    open_type(&process, PROCESS_VE_LINEAR);
+    plan = ask(&process, 1e-4, true);
+    for (size_t i = 0; i < DIM; i++)
+        data[i] = 1e5f;
+    row.given = data;
+    probe_row_run(&row, plan, 5, NULL);
+    for (size_t i = 0; i < DIM; i++)
+        square += row.figures[i] * row.figures[i] / DIM;
+    assert_true(square > .5 && square < 2.0);
+    plan_destroy(plan);
+    process_finish(&process);
+}
+
 /* With alpha_bar 0 nothing is left of x_0. */
 static void a_chain_ends_where_the_table_does(void **state)
 {
@@ -394,6 +417,7 @@ int main(void)
         cmocka_unit_test(half_way_the_finite_process_has_mean_half_and_variance_three_quarters),
         cmocka_unit_test(a_chain_of_a_table_draws_once_for_each_timestep),
         cmocka_unit_test(a_chain_to_the_first_timestep_is_one_shot),
+        cmocka_unit_test(a_chain_does_not_lose_its_steps_beside_large_data),
         cmocka_unit_test(a_chain_ends_where_the_table_does),
         cmocka_unit_test(what_cannot_be_noised_is_refused),
     };

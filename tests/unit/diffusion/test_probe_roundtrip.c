@@ -156,6 +156,23 @@ static void known_ends_and_the_error_between_them(void **state)
                      (pow(3.679699 - 3.2, 2.0) + pow(3.391702 - 2.9, 2.0)) / 2.0) < 1e-4);
 }
 
+/* Each way has all of them: what one took is not missing to the other. */
+static void either_way_has_its_own_limit_of_evaluations(void **state)
+{
+    struct trip trip = TRIPS[TRIP_COUNT - 1];
+    const struct process_config config = config_of(&trip);
+    double figures[ROUNDTRIP_FIGURES] = {0.0};
+    float latent[MIXTURE_DIM], back[MIXTURE_DIM];
+    struct chain chain;
+    const size_t there = run(&trip.there, &config, POINT, latent);
+    const size_t home = run(&trip.back, &config, latent, back);
+
+    (void)state;
+    trip.there.options[trip.there.option_count].option = OPTION_MAX_NFE;
+    trip.there.options[trip.there.option_count++].value = (double)(there > home ? there : home);
+    assert_int_equal(run_round(&trip, &chain, figures), there + home);
+}
+
 static void what_either_way_refuses_is_refused(void **state)
 {
     static const struct known_run LEADING = {.sampler = "ddim_inverse", .steps = 10};
@@ -185,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(its_ends_are_those_of_the_two_ways),
         cmocka_unit_test(known_ends_and_the_error_between_them),
+        cmocka_unit_test(either_way_has_its_own_limit_of_evaluations),
         cmocka_unit_test(what_either_way_refuses_is_refused),
     };
 

@@ -89,6 +89,18 @@ static void without_an_angle_the_way_is_straight(void **state)
     }
 }
 
+/* There the straight way passes at 5e-6 of their length. */
+static void between_nearly_opposite_ends_the_length_is_kept(void **state)
+{
+    const float from[2] = {1.0f, 0.0f}, to[2] = {-1.0f, 1e-5f};
+    float out[2];
+
+    (void)state;
+    slerp(from, to, 2, .5, out);
+    assert_true(fabs(length(out, 2) - 1.0) < 1e-6);
+    assert_true(out[1] > .999f);
+}
+
 static void it_may_be_written_over_an_end(void **state)
 {
     float from[DIM], to[DIM], out[DIM];
@@ -108,6 +120,7 @@ int main(void)
         cmocka_unit_test(both_ends_are_kept_to_the_bit),
         cmocka_unit_test(the_way_between_two_draws_is_as_long_as_they_are),
         cmocka_unit_test(without_an_angle_the_way_is_straight),
+        cmocka_unit_test(between_nearly_opposite_ends_the_length_is_kept),
         cmocka_unit_test(it_may_be_written_over_an_end),
     };
 
