@@ -1,5 +1,6 @@
 #include "server/selftest.h"
 
+#include "core/base/math.h"
 #include "core/base/rng.h"
 #include "proto/describe.h"
 #include "server/log.h"
@@ -15,6 +16,7 @@
 #define POINTS_LONG       4000 /* where a row takes EVALUATIONS_LONG or more */
 #define EVALUATIONS_LONG  500
 #define POINTS_IN_CENTRES 100000.0
+#define LOG_2PI           1.83787706640934548356
 #define WHAT_WIDTH        92
 #define VALUE_WIDTH       36
 
@@ -149,6 +151,15 @@ void selftest_draw_data(float *x, size_t n, uint32_t seed)
         x[2 * i] += centre;
         x[2 * i + 1] += centre;
     }
+}
+
+double selftest_data_nats(const float point[2])
+{
+    const double x = (double)point[0], y = (double)point[1];
+    const double there = (x - 3.0) * (x - 3.0) + (y - 3.0) * (y - 3.0);
+    const double here = (x + 3.0) * (x + 3.0) + (y + 3.0) * (y + 3.0);
+
+    return LOG_2PI - math_log(.2 * math_exp(-there / 2.0) + .8 * math_exp(-here / 2.0));
 }
 
 double selftest_share_tolerance(double share, size_t n)

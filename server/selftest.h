@@ -92,6 +92,9 @@ size_t selftest_points(const struct selftest *selftest, const struct selftest_ru
 /* n points of the two Gaussians, whose data are known; seeds from `seed` on. */
 void selftest_draw_data(float *x, size_t n, uint32_t seed);
 
+/* -ln of their density. */
+double selftest_data_nats(const float point[2]);
+
 /* 3 sqrt(p (1 - p) / N) + .002. */
 double selftest_share_tolerance(double share, size_t n);
 

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #define TABLE     "exact-mixture"
-#define LOG_2PI   1.83787706640934548356
 #define DATA_SEED 3000000
 #define ROWS_FULL 10000 /* what a daemon takes of one request */
 #define ROWS      4000
@@ -53,16 +52,6 @@ static float *draw(size_t n, struct error *error)
 
 /* --- the gap --- */
 
-/* -ln of the data's density. */
-static double nats_of_density(const float *point)
-{
-    const double x = (double)point[0], y = (double)point[1];
-    const double there = (x - 3.0) * (x - 3.0) + (y - 3.0) * (y - 3.0);
-    const double here = (x + 3.0) * (x + 3.0) + (y + 3.0) * (y + 3.0);
-
-    return LOG_2PI - math_log(.2 * math_exp(-there / 2.0) + .8 * math_exp(-here / 2.0));
-}
-
 /* Its mean, and three of its standard errors as the tolerance. */
 static bool mean_gap(const cJSON *nats, const float *x, size_t n, double numbers[3])
 {
@@ -71,7 +60,7 @@ static bool mean_gap(const cJSON *nats, const float *x, size_t n, double numbers
 
     cJSON_ArrayForEach(bound, nats)
     {
-        const double gap = cJSON_GetNumberValue(bound) - nats_of_density(x);
+        const double gap = cJSON_GetNumberValue(bound) - selftest_data_nats(x);
 
         sum += gap;
         squares += gap * gap;

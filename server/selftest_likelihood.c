@@ -2,7 +2,6 @@
  * own density. */
 #include "server/selftest.h"
 
-#include "core/base/math.h"
 #include "proto/json_write.h"
 
 #include <cjson/cJSON.h>
@@ -12,7 +11,6 @@
 #define PATH         "/likelihood"
 #define POINTS       1000
 #define SEED_OF_DATA 4000000
-#define PI           3.14159265358979323846
 #define MEAN_NATS    .005 /* tolerance of a mean over POINTS */
 #define POINT_NATS   1e-3
 #define NFE_SHARE    .25 /* a served model answers in float32, and the steps feel it */
@@ -55,15 +53,7 @@ static void question(struct buffer *out, const struct flow *flow, const float *x
         named_integer(out, "probes", flow->probes);
         named_integer(out, "seed", 0);
     }
-    json_key(out, "x_0");
-    json_open(out, '[');
-    for (size_t i = 0; i < n; i++) {
-        json_open(out, '[');
-        json_float(out, x[2 * i]);
-        json_float(out, x[2 * i + 1]);
-        json_close(out, ']');
-    }
-    json_close(out, ']');
+    selftest_points_json(out, "x_0", x, n);
     json_close(out, '}');
 }
 
@@ -121,20 +111,12 @@ static double error_of_mean(const double *errors, size_t n)
     return sqrt(square) / (double)n;
 }
 
-static double data_nats(double x, double y)
-{
-    const double near = (x - 3.0) * (x - 3.0) + (y - 3.0) * (y - 3.0);
-    const double far = (x + 3.0) * (x + 3.0) + (y + 3.0) * (y + 3.0);
-
-    return math_log(2.0 * PI) - math_log(.2 * math_exp(-near / 2.0) + .8 * math_exp(-far / 2.0));
-}
-
 static double mean_data_nats(const float *x)
 {
     double sum = 0.0;
 
     for (size_t i = 0; i < POINTS; i++)
-        sum += data_nats((double)x[2 * i], (double)x[2 * i + 1]);
+        sum += selftest_data_nats(x + 2 * i);
     return sum / POINTS;
 }
 
