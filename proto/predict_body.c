@@ -126,6 +126,25 @@ static struct plan *make_plan(const struct body_values *fields, struct problem *
     return plan;
 }
 
+/* Only as many arrows as can be seen, and drawn while nobody waits long for the worker. */
+static bool check_picture(const struct body_question *question, struct problem *problem)
+{
+    if (!has_grid(question)) {
+        problem_fault(problem, "/format", "png is of a grid: give one in place of x_t");
+        return false;
+    }
+    for (int i = 0; i < 2; i++)
+        if (question->grid.size[i] > QUIVER_SIDE_MAX) {
+            problem_fault(problem, "/grid/size",
+                          "must be at most %d by %d for a png, got %zu by %zu; json and npy take "
+                          "more",
+                          QUIVER_SIDE_MAX, QUIVER_SIDE_MAX, question->grid.size[0],
+                          question->grid.size[1]);
+            return false;
+        }
+    return true;
+}
+
 static struct work *resolve(const struct body_values *fields, const char *id,
                             const struct work_context *context, struct problem *problem)
 {
@@ -133,10 +152,8 @@ static struct work *resolve(const struct body_values *fields, const char *id,
     struct work_parts parts = {.kind = &KIND, .is_given = has_grid(&fields->question)};
     uint64_t numbers;
 
-    if (is_drawn && !parts.is_given) {
-        problem_fault(problem, "/format", "png is of a grid: give one in place of x_t");
+    if (is_drawn && !check_picture(&fields->question, problem))
         return NULL;
-    }
     parts.plan = make_plan(fields, problem);
     if (parts.plan == NULL)
         return NULL;

@@ -16,7 +16,9 @@ static const struct colour GROUND = {38, 99, 196}, INK = {24, 33, 54};
 #define HEAD_SHARE   0.4  /* of an arrow */
 #define HEAD_MIN     2.6
 #define HEAD_MAX     7.0
-#define HEAD_WIDTH   0.42 /* half of it, per length */
+#define HEAD_WIDTH   0.42                          /* half of it, per length */
+#define REACH        (HEAD_MAX * HEAD_WIDTH + 2.0) /* further aside an arrow covers nothing */
+#define FLAT         0.01 /* what an arrow that lies flat rises by, per length */
 #define LONG_SHAFT   0.5  /* of the ink of an arrow that may cross many others */
 #define DOT          0.7  /* radius of an arrow without length */
 #define CELL_SHARE   0.92 /* of a cell of the grid, that the longest arrow takes */
@@ -236,24 +238,42 @@ static double arrow_cover(const struct arrow *arrow, double x, double y)
     return fmax(shaft, head);
 }
 
+/* Narrows low..high to the pixels of the line y that lie within REACH of the arrow's line: a long
+ * arrow's box is nearly empty. One that lies flat has a low box. */
+static void narrow(const struct arrow *arrow, double y, double *low, double *high)
+{
+    const double rise = arrow->along[1];
+    double middle, half;
+
+    if (fabs(rise) < FLAT)
+        return;
+    middle = arrow->tail[0] + (y - arrow->tail[1]) * arrow->along[0] / rise;
+    half = REACH / fabs(rise);
+    *low = fmax(*low, floor(middle - half));
+    *high = fmin(*high, ceil(middle + half));
+}
+
 static void add_arrow(float *sheet, const struct arrow *arrow)
 {
-    const double reach = HEAD_MAX * HEAD_WIDTH + 2.0;
     double low[2], high[2];
 
     for (size_t axis = 0; axis < 2; axis++) {
-        low[axis] = floor(fmin(arrow->tail[axis], arrow->tip[axis]) - reach);
-        high[axis] = ceil(fmax(arrow->tail[axis], arrow->tip[axis]) + reach);
+        low[axis] = floor(fmin(arrow->tail[axis], arrow->tip[axis]) - REACH);
+        high[axis] = ceil(fmax(arrow->tail[axis], arrow->tip[axis]) + REACH);
         low[axis] = fmin(fmax(low[axis], 0.0), PLOT_SIDE);
         high[axis] = fmin(fmax(high[axis], -1.0), PLOT_SIDE - 1);
     }
-    for (long y = (long)low[1]; y <= (long)high[1]; y++)
-        for (long x = (long)low[0]; x <= (long)high[0]; x++) {
+    for (long y = (long)low[1]; y <= (long)high[1]; y++) {
+        double first = low[0], last = high[0];
+
+        narrow(arrow, (double)y, &first, &last);
+        for (long x = (long)first; x <= (long)last; x++) {
             float *ink = &sheet[y * PLOT_SIDE + x];
             const float cover = (float)arrow_cover(arrow, (double)x, (double)y);
 
             *ink = cover > *ink ? cover : *ink;
         }
+    }
 }
 
 static void finish_arrow(struct arrow *arrow)
@@ -334,6 +354,7 @@ bool quiver_draw(const struct quiver *quiver, const double view[4], struct pictu
                  struct error *error)
 {
     assert(view[0] < view[1] && view[2] < view[3]);
+    assert(quiver->grid.size[0] <= QUIVER_SIDE_MAX && quiver->grid.size[1] <= QUIVER_SIDE_MAX);
     *picture = (struct picture){PLOT_SIZE, PLOT_SIZE, 3, malloc((size_t)PLOT_SIZE * PLOT_SIZE * 3)};
     if (picture->pixels == NULL)
         return error_set(error, ERROR_NO_MEMORY, "no memory for a plot");

@@ -26,6 +26,10 @@ struct quiver {
                      the grid, and lengths go with the root */
 };
 
+/* Points a line, and lines, that are drawn: finer arrows run into one another, and the density is
+ * made in a time that goes with the number of points times a side. */
+#define QUIVER_SIDE_MAX 128
+
 /* What a picture takes while it is drawn, about. */
 #define QUIVER_BYTES 4194304
 

@@ -252,6 +252,14 @@ class Refusals(unittest.TestCase):
                 self.assertIn(words, faults(grid=grid, t=5)[pointer])
         self.assertIn("must hold", faults(grid={}, t=5)["/grid/from"])
 
+    def test_pictures_hold_what_can_be_seen(self):
+        fields = {"grid": {**GRID, "size": [128, 1]}, "t": 5, "as": "x0", "format": "png"}
+        self.assertEqual(ask(**fields).status, 200)
+        for size in ([129, 1], [1, 129]):
+            fields["grid"] = {**GRID, "size": size}
+            self.assertIn("at most 128 by 128", faults(**fields)["/grid/size"])
+            self.assertEqual(ask(**{**fields, "format": "npy"}).status, 200)
+
     def test_grids_are_of_the_plane(self):
         for name in ("faces", "exact-1d"):
             self.assertIn("in the plane", faults(model=name, grid=GRID, t=5)["/grid"])

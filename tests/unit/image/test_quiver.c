@@ -255,6 +255,26 @@ static void arrows_that_reach_end_where_they_say(void **state)
     free(picture.pixels);
 }
 
+static void long_arrows_are_whole_however_they_lie(void **state)
+{
+    static const double ENDS[][4] = {
+        {-7, 0, 7, .2}, {-7, 0, 7, 1}, {-6, 1, 6, -3}, {0, 7, .5, -7}, {0, 7, 0, -7}};
+
+    for (size_t i = 0; i < sizeof ENDS / sizeof ENDS[0]; i++) {
+        const double *ends = ENDS[i];
+        const struct quiver_grid grid = {{ends[0], ends[1]}, {ends[0], ends[1]}, {1, 1}};
+        const float tip[2] = {(float)ends[2], (float)ends[3]};
+        struct picture picture =
+            draw(&(struct quiver){.grid = grid, .vectors = tip, .reaches = true});
+
+        for (double share = 0.05; share < 1.0; share += 0.01)
+            assert_true(darkest(&picture, ends[0] + share * (ends[2] - ends[0]),
+                                ends[1] + share * (ends[3] - ends[1])) < 215);
+        free(picture.pixels);
+    }
+    (void)state;
+}
+
 static void what_lies_outside_is_left_out(void **state)
 {
     const struct quiver_grid grid = {.from = {20, 20}, .to = {30, 30}, .size = {3, 3}};
@@ -298,6 +318,7 @@ int main(void)
         cmocka_unit_test(arrows_stay_in_their_cells),
         cmocka_unit_test(heads_are_where_vectors_point),
         cmocka_unit_test(arrows_that_reach_end_where_they_say),
+        cmocka_unit_test(long_arrows_are_whole_however_they_lie),
         cmocka_unit_test(what_lies_outside_is_left_out),
         cmocka_unit_test(pictures_have_the_same_bits_everywhere),
     };
