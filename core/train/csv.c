@@ -319,7 +319,7 @@ static void sort_classes(struct data *data)
 {
     const bool by_value = are_numbers(data);
     int32_t place[CSV_CLASSES_MAX];
-    char *names[CSV_CLASSES_MAX];
+    char *names[CSV_CLASSES_MAX] = {NULL};
 
     for (size_t i = 0; i < data->class_count; i++) {
         place[i] = 0;

@@ -162,8 +162,6 @@ static struct model *write_and_open(const struct train *train)
                              "made by \"a test\" \\ with seed 1", &error));
     assert_true(backend->start(&error));
     model = model_open(scratch_path(&scratch, "model"), backend, &error);
-    if (model == NULL)
-        print_error("%s\n", error.text);
     assert_non_null(model);
     assert_int_equal(model->warning_count, 0);
     return model;
