@@ -50,6 +50,45 @@ static void a_header_blank_lines_white_space_quotes_and_windows_ends_are_taken(v
     data_close(&data);
 }
 
+static void a_byte_order_mark_is_no_part_of_the_first_field(void **state)
+{
+    struct data data;
+    struct error error;
+
+    (void)state;
+    assert_true(read_text(&data,
+                          "\xef\xbb\xbf"
+                          "1,2\n3,4\n",
+                          &error));
+    assert_points(&data, 2, 2, (const float[]){1, 2, 3, 4});
+    data_close(&data);
+    assert_true(read_text(&data,
+                          "\xef\xbb\xbf"
+                          "class,x\n7,1\n8,2\n",
+                          &error));
+    assert_points(&data, 1, 2, (const float[]){1, 2});
+    assert_int_equal(data.class_count, 2);
+    data_close(&data);
+}
+
+/* A tenth of the wider side to each end; the narrower has the same scale. */
+static void a_view_has_room_around_the_points(void **state)
+{
+    struct data data;
+    struct error error;
+    double view[4];
+
+    (void)state;
+    assert_true(read_text(&data, "0,1\n10,3\n4,2\n", &error));
+    data_view(&data, view);
+    assert_true(view[0] == -1.0 && view[1] == 11.0 && view[2] == -4.0 && view[3] == 8.0);
+    data_close(&data);
+    assert_true(read_text(&data, "5\n5\n", &error));
+    data_view(&data, view);
+    assert_true(view[0] == 4.0 && view[1] == 6.0 && view[2] == 4.0 && view[3] == 6.0);
+    data_close(&data);
+}
+
 static void a_last_column_of_text_is_the_class(void **state)
 {
     struct data data;
@@ -237,6 +276,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_numbers_are_points),
         cmocka_unit_test(a_header_blank_lines_white_space_quotes_and_windows_ends_are_taken),
+        cmocka_unit_test(a_byte_order_mark_is_no_part_of_the_first_field),
+        cmocka_unit_test(a_view_has_room_around_the_points),
         cmocka_unit_test(a_last_column_of_text_is_the_class),
         cmocka_unit_test(a_column_called_class_may_stand_anywhere_and_numbers_go_by_value),
         cmocka_unit_test(digests_tell_files_apart),
