@@ -2,6 +2,7 @@
 #include "proto/likelihood_inside.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char *const METHOD_NAMES[] = {"elbo", "pf_ode", NULL};
 
@@ -43,6 +44,20 @@ static enum likelihood_method usual_method(const struct model *model)
                                                                        : LIKELIHOOD_ELBO;
 }
 
+/* Refusals begin with the probe's own name. */
+static void fault_method(struct problem *problem, enum likelihood_method method,
+                         const struct error *error)
+{
+    const char *name = probe_of(method)->name;
+    const size_t length = strlen(name);
+
+    if (strncmp(error->text, name, length) == 0)
+        problem_fault(problem, "/method", "%s%s", likelihood_method_name(method),
+                      error->text + length);
+    else
+        problem_fault(problem, "/method", "%s", error->text);
+}
+
 static void read_method(struct body_reading *reading, const struct body_field *field,
                         const struct cJSON *value)
 {
@@ -57,7 +72,7 @@ static void read_method(struct body_reading *reading, const struct body_field *f
         method = LIKELIHOOD_ELBO + (enum likelihood_method)index;
     }
     if (model != NULL && !sampler_runs_on(probe_of(method), &model->process, &error))
-        problem_fault(reading->problem, "/method", "%s", error.text);
+        fault_method(reading->problem, method, &error);
     else
         reading->fields.likelihood.method = method;
 }

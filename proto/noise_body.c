@@ -4,7 +4,12 @@
 #include "core/diffusion/probe_noise.h"
 #include "proto/json_write.h"
 
+#include <math.h>
 #include <stdlib.h>
+
+/* A chain is walked at one go, which nobody can interrupt: this many draws are a second or two. */
+#define CHAIN_DRAWS_MAX 0x1p28
+#define DRAWS_AT_ONCE   16.0 /* fewer take as long as that many */
 
 /* --- fields */
 
@@ -99,6 +104,20 @@ static struct plan *make_plan(const struct body_values *fields, struct problem *
     return plan;
 }
 
+static bool check_chain(const struct body_values *fields, const struct plan *plan,
+                        struct problem *problem)
+{
+    const double draws = fmax((double)plan->dim, DRAWS_AT_ONCE);
+
+    if (!fields->question.is_chain ||
+        draws * (double)plan->steps * (double)fields->n <= CHAIN_DRAWS_MAX)
+        return true;
+    problem_fault(problem, "/chain",
+                  "has %zu steps here, too many to walk for %zu rows in one request: %.0f at most",
+                  plan->steps, fields->n, floor(CHAIN_DRAWS_MAX / draws / (double)plan->steps));
+    return false;
+}
+
 static struct work *resolve(const struct body_values *fields, const char *id,
                             const struct work_context *context, struct problem *problem)
 {
@@ -114,6 +133,10 @@ static struct work *resolve(const struct body_values *fields, const char *id,
     parts.plan = make_plan(fields, problem);
     if (parts.plan == NULL)
         return NULL;
+    if (!check_chain(fields, parts.plan, problem)) {
+        plan_destroy(parts.plan);
+        return NULL;
+    }
     parts.bytes = bytes_plus(bytes_of_numbers(bytes_times(numbers, 2), fields->encoding),
                              bytes_times(fields->n, 32));
     return work_make(fields, id, context, &parts, problem);

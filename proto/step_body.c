@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SAMPLERS_MAX 64
 
@@ -145,6 +146,18 @@ static enum body_format usual(const struct model *model)
 
 /* --- from fields to a work */
 
+/* What begins with the sampler's name is a fault of that. */
+static void refuse(const struct body_values *fields, const struct error *error,
+                   struct problem *problem)
+{
+    const char *name = fields->sampler->name;
+
+    if (error->code == ERROR_INVALID && strncmp(error->text, name, strlen(name)) == 0)
+        problem_fault(problem, "/sampler", "%s", error->text);
+    else
+        body_fault(&body_step, error, problem);
+}
+
 static struct plan *make_plan(const struct body_values *fields, struct problem *problem)
 {
     const struct model *model = fields->model;
@@ -159,7 +172,7 @@ static struct plan *make_plan(const struct body_values *fields, struct problem *
     struct plan *plan = one_step_plan(&question, &error);
 
     if (plan == NULL)
-        body_fault(&body_step, &error, problem);
+        refuse(fields, &error, problem);
     return plan;
 }
 

@@ -2,6 +2,27 @@
 #include "proto/work_inside.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* Where several fields would each be refused: the option that the text begins with. */
+static const char *named_option(const struct plan_request *asked, char pointer[64])
+{
+    struct error error = {0};
+    struct plan *plan = plan_create(asked, &error);
+    const size_t length = strcspn(error.text, " ");
+
+    plan_destroy(plan);
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        const char *name = option_describe((enum sampler_option)i)->name;
+
+        if (!asked->options->given[i] || strlen(name) != length ||
+            memcmp(name, error.text, length) != 0)
+            continue;
+        (void)snprintf(pointer, 64, "/%s", name);
+        return pointer;
+    }
+    return "";
+}
 
 const char *work_plan_culprit(const struct plan_request *asked, const char *sampler, size_t steps,
                               char pointer[64])
@@ -33,5 +54,5 @@ const char *work_plan_culprit(const struct plan_request *asked, const char *samp
                                  : "sampler");
         return pointer;
     }
-    return "";
+    return named_option(asked, pointer);
 }

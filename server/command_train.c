@@ -286,6 +286,8 @@ static int keep(const struct run *run)
     }
     if (!write_checkpoint(run, &error) || !write_model(run, &error) || !check_model(run, &error)) {
         complain(&error);
+        if (run->is_new)
+            (void)rmdir(run->out); /* where not even a first file had room */
         return EXIT_FAILED;
     }
     if (iteration == run->options.iterations)

@@ -3,6 +3,7 @@
 #include "core/diffusion/sigmas.h"
 #include "core/diffusion/steps.h"
 
+#include <float.h>
 #include <math.h>
 
 static bool is_table(const struct process *process)
@@ -60,7 +61,7 @@ bool moment_at(struct moment *moment, const struct process *process, double t, c
         .model_time = is_table(process) ? process_model_time_at_index(process, t)
                                         : process_model_time(process, t)};
     moment->input_scale = scale_at(process, moment->level.sigma);
-    return moment->level.sigma > 0.0 ||
+    return moment->level.sigma >= (double)FLT_MIN ||
            error_set(error, ERROR_INVALID, "%s is so small that there is no noise: %g", name, t);
 }
 

@@ -16,8 +16,8 @@ struct moment {
     double input_scale; /* of x, where the network wants it scaled: of a consistency model */
 };
 
-/* INVALID: t is outside the process, or so small that there is no noise. `name` is the field that
- * the text begins with. */
+/* INVALID: t is outside the process, or so small that there is no noise that a float32 holds.
+ * `name` is the field that the text begins with. */
 MUST_CHECK bool moment_at(struct moment *moment, const struct process *process, double t,
                           const char *name, struct error *error);
 

@@ -10,7 +10,6 @@
 #define CARD_PATH         "denoised.json"
 #define PREVIEW_SCALE_MAX 64
 #define GUIDANCE_MAX      30.0
-#define VIEW_MAX          1e6
 
 static bool no_memory(struct error *error)
 {
@@ -186,8 +185,8 @@ static bool read_view(struct model_card *card, const struct config_object *objec
         return true;
     cJSON_ArrayForEach(item, list)
     {
-        if (count == 4 || !cJSON_IsNumber(item) || !(item->valuedouble >= -VIEW_MAX) ||
-            !(item->valuedouble <= VIEW_MAX))
+        if (count == 4 || !cJSON_IsNumber(item) || !(item->valuedouble >= -CARD_VIEW_MAX) ||
+            !(item->valuedouble <= CARD_VIEW_MAX))
             break;
         card->view[count++] = item->valuedouble;
     }

@@ -36,6 +36,8 @@ struct class_input {
     char **names;       /* owned */
 };
 
+#define CARD_VIEW_MAX 1e6
+
 /* denoised.json; strings are owned and may be NULL. */
 struct model_card {
     char *title, *description, *licence, *data;
@@ -43,7 +45,7 @@ struct model_card {
     size_t default_steps;    /* 0: min(50, T) */
     double default_guidance; /* 1 when not given */
     size_t preview_scale;    /* 1 when not given */
-    double view[4];          /* x0 x1 y0 y1; -8 8 -8 8 when not given */
+    double view[4]; /* x0 < x1, y0 < y1, within +-CARD_VIEW_MAX; -8 8 -8 8 when not given */
 };
 
 /* One evaluation of the network: a place in the batch. */

@@ -1,5 +1,6 @@
 #include "core/train/data.h"
 
+#include "core/model/model.h"
 #include "core/train/csv.h"
 
 #include <math.h>
@@ -9,6 +10,7 @@
 #define SHAPES       "shapes"
 #define SHAPES_TITLE "Eight shapes, a class each: heart, spiral, moons, ring and more"
 #define HELP_COLUMN  20
+#define LEAST_FRAME  1e-6 /* of its distance from 0 */
 
 /* Nobody means a file by a word without a dot and a slash. */
 static bool is_path(const char *name)
@@ -168,10 +170,11 @@ static void find_range(const struct data *data, size_t k, double range[2])
     }
 }
 
-/* One scale for both axes, with room around the points. */
+/* One scale for both axes, with room around the points, as far as a card's view may reach; never
+ * so little that its two sides are one number. */
 static double find_frame(const struct data *data, double middle[2])
 {
-    double half = 0;
+    double half = 0, distance = 0, farthest;
 
     for (size_t k = 0; k < 2; k++) {
         double range[2];
@@ -179,8 +182,13 @@ static double find_frame(const struct data *data, double middle[2])
         find_range(data, k, range);
         middle[k] = (range[0] + range[1]) / 2;
         half = fmax(half, .6 * (range[1] - range[0]));
+        distance = fmax(distance, fabs(middle[k]));
     }
-    return half > 0 ? half : 1;
+    half = half > 0 ? fmin(fmax(half, LEAST_FRAME * distance), CARD_VIEW_MAX) : 1;
+    farthest = CARD_VIEW_MAX - half;
+    for (size_t k = 0; k < 2; k++)
+        middle[k] = fmin(fmax(middle[k], -farthest), farthest);
+    return half;
 }
 
 void data_view(const struct data *data, double view[4])

@@ -269,6 +269,7 @@ class Faults(unittest.TestCase):
                  ({"sampler": "pf_ode", "variant": "paper"}, "/variant", "not an option"),
                  ({"rtol": 1e-3}, "/rtol", "not an option"),
                  ({"sampler": "pf_ode", "rtol": 1e-3}, "/rtol", "of method rk45"),
+                ({"sampler": "pf_ode", "rtol": 1e-3, "atol": 1e-3}, "/rtol", "of method rk45"),
                  ({"sampler": "pf_ode", "method": "rk45", "steps": 9}, "/steps", "chooses its steps"),
                  ({"sampler": "pf_ode", "sampling_eps": .9}, "/sampling_eps", "below 0.5"),
                  ({"sampler": "pf_ode", "method": "rk45", "max_nfe": 7}, "/max_nfe", "8.."),

@@ -246,7 +246,7 @@ class BadInput(unittest.TestCase):
         self.check("/method", "elbo, pf_ode", method="vlb")
         self.check("/method", "elbo, pf_ode", method=None)
         self.check("/method", "needs a beta table", method="elbo", model="exact-flow")
-        self.check("/method", "needs a", method="pf_ode", model="exact-consistency")
+        self.check("/method", "pf_ode needs a", method="pf_ode", model="exact-consistency")
         self.check("/method", "needs a", model="exact-consistency")
 
     def test_values(self):

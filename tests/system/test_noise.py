@@ -26,6 +26,8 @@ def setUpModule():
                                 "exact-flow-annulus", *EXACT)
     daemon.write_mixture(MODELS / "finite", scheduler={
         "_class_name": "DenoisedProcess", "process": "ou_finite", "prediction_type": "sample"})
+    daemon.write_mixture(MODELS / "long", scheduler=dict(
+        daemon.SCHEDULER, num_train_timesteps=100000, beta_start=1e-6, beta_end=2e-4))
     SERVER = Daemon("--default-model", "mix", "--max-points", 5000, models=MODELS)
 
 
@@ -212,6 +214,18 @@ class Pictures(unittest.TestCase):
 
 
 class Refusals(unittest.TestCase):
+    def test_a_chain_that_nobody_could_interrupt_is_refused(self):
+        self.assertEqual(faults(model="long", x_0=[[1, 2]] * 200, t=99999, chain=True), {
+            "/chain": "has 100000 steps here, too many to walk for 200 rows in one request: "
+                      "167 at most"})
+        self.assertEqual(ask(model="long", x_0=[[1, 2]] * 200, t=99, chain=True).status, 200)
+
+    def test_noise_that_no_float32_holds_is_none(self):
+        for model, t in (("exact-flow", 5e-324), ("exact-sub-vp", 1e-310), ("exact-ou", 1e-320)):
+            for chain in (False, True):
+                detail = faults(model=model, x_0=[[1, 2]], t=t, chain=chain)["/t"]
+                self.assertIn("is so small that there is no noise", detail)
+
     def test_each_fault_points_at_its_field(self):
         good = {"x_0": [[1, 2]], "t": 500}
         for change, pointer, words in (

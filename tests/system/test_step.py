@@ -201,6 +201,7 @@ class Refusals(unittest.TestCase):
                 ({"t": 500.5}, "/t", "whole"),
                 ({"sampler": "pndm"}, "/sampler", "must be one of ddpm, ddim"),
                 ({"sampler": "flow_euler"}, "/sampler", "must be one of"),
+                ({"sampler": "pf_ode", "t_next": None}, "/t_next", "must be a number"),
                 ({"sampler": "ddim", "seed": 1}, "/seed", "draws nothing"),
                 ({"sampler": "ddim", "noise": [[0, 0]]}, "/noise", "draws nothing"),
                 ({"seed": 1, "noise": [[0, 0]]}, "/seed", "excludes noise"),
@@ -215,6 +216,10 @@ class Refusals(unittest.TestCase):
                 found = faults(**{**good, **change})
                 self.assertIn(pointer, found)
                 self.assertIn(words, found[pointer])
+
+    def test_a_sampler_that_cannot_reach_the_data_is_the_fault(self):
+        found = faults(x_t=[[1, 2]], t=500, sampler="pf_ode")
+        self.assertIn("pf_ode would ask the model at", found["/sampler"])
 
     def test_the_first_timestep_has_no_use_for_a_seed(self):
         self.assertIn("draws nothing", faults(x_t=[[1, 2]], t=0, sampler="ddpm", seed=1)["/seed"])

@@ -282,6 +282,19 @@ class Stopped(Training):
         self.train("--resume")
         self.assertEqual(files(self.out), files(self.directory / "whole"))
 
+    def test_a_disk_without_room_for_a_first_file_leaves_no_folder(self):
+        def fill_disk():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+        _, complained = self.train(*self.SHORT, code=1, preexec_fn=fill_disk)
+        self.assertIn("cannot be written", complained)
+        self.assertFalse(self.out.exists())
+        self.train(*self.SHORT)
+
+    def test_points_at_the_limit_of_numbers_make_a_model(self):
+        path = self.write("1e6,-1e6\n-1e6,1e6\n")
+        self.train("--data", path, *SMALL, "--iterations", 3)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -146,6 +146,30 @@ static void every_formula_stays_within_its_view_and_near_the_middle(void **state
     }
 }
 
+/* A card's view: x0 < x1, y0 < y1 within +-1e6. */
+static void points_far_away_or_close_together_have_a_view_that_a_card_may_hold(void **state)
+{
+    static float sets[][4] = {{1e6f, -1e6f, -1e6f, 1e6f},
+                              {5, 0, 5, 1e-20f},
+                              {1e6f, 0, 1e6f, 1},
+                              {-1e6f, -1e6f, -1e6f, -1e6f},
+                              {0, 0, 1e-30f, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        struct data two = {.name = "two.csv", .points = sets[i], .count = 2, .dim = 2};
+        double view[4];
+
+        data_view(&two, view);
+        for (size_t k = 0; k < 4; k += 2) {
+            assert_true(view[k] < view[k + 1]);
+            assert_true(view[k] >= -1e6 && view[k + 1] <= 1e6);
+            for (size_t at = k / 2; at < 4; at += 2)
+                assert_true((double)sets[i][at] >= view[k] && (double)sets[i][at] <= view[k + 1]);
+        }
+    }
+}
+
 static void an_unknown_name_is_told_all_names(void **state)
 {
     struct error error;
@@ -169,6 +193,7 @@ int main(void)
         cmocka_unit_test(ten_points_are_ten_points),
         cmocka_unit_test(shapes_are_eight_classes_of_equal_size),
         cmocka_unit_test(every_formula_stays_within_its_view_and_near_the_middle),
+        cmocka_unit_test(points_far_away_or_close_together_have_a_view_that_a_card_may_hold),
         cmocka_unit_test(an_unknown_name_is_told_all_names),
     };
 
