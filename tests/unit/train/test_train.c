@@ -289,6 +289,25 @@ static void a_step_to_nowhere_leaves_the_weights_and_says_so(void **state)
     train_destroy(train);
 }
 
+/* Large values make a gradient that no float holds of a loss that a double does. */
+static void a_gradient_that_is_no_number_is_not_followed(void **state)
+{
+    struct train_options options = small();
+    struct train *train = create(&options);
+    const struct train_tensor bias = train_tensor(train, TRAIN_WEIGHTS, 1);
+    float before[FLOATS];
+    struct error error;
+    (void)state;
+    for (size_t i = 0; i < bias.size[0]; i++)
+        bias.values[i] = 1e25F;
+    memcpy(before, part_of(train, TRAIN_WEIGHTS), sizeof before);
+    assert_false(train_step(train, &error));
+    assert_int_equal(error.code, ERROR_NONFINITE);
+    assert_int_equal(train_progress(train).iteration, 0);
+    assert_memory_equal(before, part_of(train, TRAIN_WEIGHTS), sizeof before);
+    train_destroy(train);
+}
+
 static void assert_refused(const struct train_options *options, const struct train_set *what,
                            const char *key)
 {
@@ -407,6 +426,7 @@ int main(void)
         cmocka_unit_test(the_bits_do_not_depend_on_threads),
         cmocka_unit_test(another_seed_is_another_training),
         cmocka_unit_test(a_state_that_cannot_be_is_refused),
+        cmocka_unit_test(a_gradient_that_is_no_number_is_not_followed),
         cmocka_unit_test(a_step_to_nowhere_leaves_the_weights_and_says_so),
         cmocka_unit_test(options_out_of_range_are_refused_by_name),
         cmocka_unit_test(sets_that_cannot_be_learned_are_refused),
