@@ -184,12 +184,18 @@ static double log_variance(const struct plan *plan, const struct plan_step *step
     return step->coefficient[ELBO_LOG_VARIANCE];
 }
 
+/* A network may say a variance of 0, of which no bin's probability is known. */
+static double bin_term(double x_0, double predicted, double deviation)
+{
+    return deviation > 0.0 ? -decoder_log_probability(x_0, predicted, deviation) : (double)NAN;
+}
+
 static double term(const struct plan_step *step, double x_0, double predicted, double log_variance)
 {
     const double squared = (predicted - x_0) * (predicted - x_0);
 
     if (step->coefficient[ELBO_IS_BIN] > 0.0)
-        return -decoder_log_probability(x_0, predicted, math_exp(log_variance / 2.0));
+        return bin_term(x_0, predicted, math_exp(log_variance / 2.0));
     return (log_variance - step->coefficient[ELBO_OFFSET] +
             (step->coefficient[ELBO_POSTERIOR] + step->coefficient[ELBO_WEIGHT] * squared) *
                 math_exp(-log_variance)) /

@@ -333,22 +333,33 @@ static void a_learned_variance_is_taken_as_it_is_said(void **state)
     end(&learned);
 }
 
-static void a_variance_that_is_none_fails_the_row(void **state)
+static void check_no_variance(enum variance_type type, float value, bool is_eight_bit)
 {
     struct process_config config = known_config(HEAD_EPSILON);
+    const float bytes[MIXTURE_DIM] = {1.0f, -1.0f};
     struct asked asked;
     struct chain chain;
 
-    (void)state;
-    chain_config(&config, OPTION_VARIANCE_TYPE, (double)VARIANCE_LEARNED);
-    ask(&asked, &config, (struct elbo_question){.dim = 2, .output_dim = 4});
-    said = -1.0f;
+    chain_config(&config, OPTION_VARIANCE_TYPE, (double)type);
+    ask(&asked, &config,
+        (struct elbo_question){.dim = 2, .output_dim = 4, .is_eight_bit = is_eight_bit});
+    said = value;
     chain_init(&chain, 1);
-    chain.row.given = point;
+    chain.row.given = is_eight_bit ? bytes : point;
     chain.row.figures = asked.figures;
     memset(asked.figures, 0, sizeof asked.figures);
     assert_int_equal(chain_run(&chain, asked.plan, answer_with_variance), ADVANCE_FAILED);
     end(&asked);
+}
+
+static void a_variance_that_is_none_fails_the_row(void **state)
+{
+    (void)state;
+    for (int is_eight_bit = 0; is_eight_bit < 2; is_eight_bit++) {
+        check_no_variance(VARIANCE_LEARNED, -1.0f, is_eight_bit);
+        check_no_variance(VARIANCE_LEARNED, 0.0f, is_eight_bit);
+        check_no_variance(VARIANCE_LEARNED_RANGE, -1e5f, is_eight_bit);
+    }
 }
 
 /* --- pictures --------------------------------------------------------------------------------- */
