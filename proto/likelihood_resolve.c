@@ -77,6 +77,24 @@ static struct plan *make_plan(const struct body_values *values, struct problem *
     return plan;
 }
 
+/* Numbers of an answer, which are written at one go: this many are a few seconds. */
+#define TERMS_MAX 2097152u
+
+static bool check_terms(const struct body_values *values, const struct plan *plan,
+                        struct problem *problem)
+{
+    const size_t numbers = 2 * plan->step_count;
+
+    if (values->likelihood.method != LIKELIHOOD_ELBO || !values->likelihood.keeps_terms ||
+        bytes_times(values->n, numbers) <= TERMS_MAX)
+        return true;
+    problem_fault(problem, "/terms",
+                  "would be %zu numbers for each of %zu rows, above %u: ask for at most %zu rows, "
+                  "or without terms",
+                  numbers, values->n, TERMS_MAX, TERMS_MAX / numbers);
+    return false;
+}
+
 static bool draws(const struct body_values *values)
 {
     return values->likelihood.method == LIKELIHOOD_ELBO ||
@@ -109,6 +127,10 @@ static struct work *resolve(const struct body_values *given, const char *id,
     parts.plan = make_plan(&values, problem);
     if (parts.plan == NULL)
         return NULL;
+    if (!check_terms(&values, parts.plan, problem)) {
+        plan_destroy(parts.plan);
+        return NULL;
+    }
     parts.draws = draws(&values);
     parts.bytes = likelihood_bytes(&values, parts.plan);
     work = work_make(&values, id, context, &parts, problem);
