@@ -167,6 +167,7 @@ static enum advance noise_advance(struct row *row, const struct plan *plan, cons
 const struct sampler probe_noise = {
     .name = "noise",
     .title = "The forward process: noise is added to data",
+    .runs_on = RUNS_ON_ANY,
     .begin = noise_begin,
     .advance = noise_advance,
 };

@@ -213,6 +213,7 @@ static enum advance one_step_advance(struct row *row, const struct plan *plan, c
 const struct sampler probe_one_step = {
     .name = "one_step",
     .title = "One reverse step of a sampler",
+    .runs_on = RUNS_ON_ANY,
     .begin = one_step_begin,
     .advance = one_step_advance,
 };

@@ -194,6 +194,7 @@ static enum advance predict_advance(struct row *row, const struct plan *plan, co
 const struct sampler probe_predict = {
     .name = "predict",
     .title = "What the model says at one point",
+    .runs_on = RUNS_ON_ANY,
     .begin = predict_begin,
     .advance = predict_advance,
 };

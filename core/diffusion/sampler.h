@@ -147,10 +147,11 @@ enum { KNOWS_CLIP_SAMPLE = 1, CLIPS_BY_DEFAULT = 2, KNOWS_THRESHOLDING = 4 };
 
 /* Where samplers run. TABLE includes vp by its discrete form; SIGMA leaves out flows from another
  * base than N(0, I), too. */
+#define RUNS_ON_ANY   ((1u << PROCESS_COUNT) - 1)
 #define RUNS_ON_TABLE (PROCESS_BIT(TABLE) | PROCESS_BIT(VP))
 #define RUNS_ON_FLOW  PROCESS_BIT(FLOW)
 #define RUNS_ON_CM    PROCESS_BIT(CM)
-#define RUNS_ON_SIGMA (((1u << PROCESS_COUNT) - 1) & ~PROCESS_BIT(CM))
+#define RUNS_ON_SIGMA (RUNS_ON_ANY & ~PROCESS_BIT(CM))
 
 #define SPACING_BIT(code)     (1u << SPACING_##code)
 #define SPACINGS_OF_DIFFUSERS (SPACING_BIT(LEADING) | SPACING_BIT(LINSPACE) | SPACING_BIT(TRAILING))

@@ -215,6 +215,13 @@ class Grids(unittest.TestCase):
             self.assertEqual(ask(grid=grid, t=5, format="png").status, 200)
 
 
+class Figures(unittest.TestCase):
+    def test_rows_are_counted(self):
+        before = SERVER.metric("denoised_samples_total", sampler="predict")
+        predict(x_t=POINTS[:2], t=5)
+        self.assertEqual(SERVER.metric("denoised_samples_total", sampler="predict"), before + 2)
+
+
 class Refusals(unittest.TestCase):
     def test_each_fault_points_at_its_field(self):
         good = {"x_t": [[1, 2]], "t": 500}

@@ -189,6 +189,13 @@ class Runs(unittest.TestCase):
                          [2, 16, 16])
 
 
+class Figures(unittest.TestCase):
+    def test_rows_are_counted(self):
+        before = SERVER.metric("denoised_samples_total", sampler="one_step")
+        step(x_t=[[1, 2], [3, 4]], t=5)
+        self.assertEqual(SERVER.metric("denoised_samples_total", sampler="one_step"), before + 2)
+
+
 class Refusals(unittest.TestCase):
     def test_each_fault_points_at_its_field(self):
         good = {"x_t": [[1, 2]], "t": 500, "t_next": 400, "sampler": "ddpm"}
