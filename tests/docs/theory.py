@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 import zlib
 
@@ -40,8 +41,11 @@ class Daemon:
         self.process = subprocess.Popen([program, "serve", "--models", str(ROOT / "weights"), "--listen", "127.0.0.1:0"],
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.url = self.process.stdout.readline().split()[-1]
+        deadline = time.monotonic() + SECONDS
         while self.get("/readyz") is None:
-            pass
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                sys.exit("the daemon does not become ready")
+            time.sleep(0.05)
 
     def get(self, path):
         try:
