@@ -193,6 +193,7 @@ static void print_steps(const struct metric *metric, const struct snapshot *snap
     }
 }
 
+/* Only samplers make samples; encoders and probes make steps, too. */
 static void print_by_sampler(const struct metric *metric, const struct snapshot *snapshot,
                              bool samples, struct buffer *out)
 {
@@ -204,7 +205,7 @@ static void print_by_sampler(const struct metric *metric, const struct snapshot 
         struct error error;
 
         engine_model_stats(snapshot->service->engine, model, &stats);
-        for (size_t j = 0; (sampler = sampler_any_at(j)) != NULL; j++)
+        for (size_t j = 0; (sampler = samples ? sampler_at(j) : sampler_any_at(j)) != NULL; j++)
             if (sampler_runs_on(sampler, &model->process, &error))
                 buffer_printf(out, "%s{model=\"%s\",sampler=\"%s\"} %" PRIu64 "\n", metric->name,
                               model->name, sampler->name,
