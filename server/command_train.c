@@ -97,7 +97,8 @@ static bool make_folder(struct run *run, struct error *error)
         return error_set(error, ERROR_INVALID,
                          "%.200s is there already: say another --out, or --resume to go on with it",
                          run->out);
-    return error_set(error, ERROR_IO, "%.200s: cannot be made: %s", run->out, strerror(errno));
+    return error_set(error, ERROR_IO, "%.200s: cannot be made: %s", run->out,
+                     errno == ENOENT ? "there is no folder around it" : strerror(errno));
 }
 
 /* Two trainings would write over each other. */
@@ -279,15 +280,11 @@ static int keep(const struct run *run)
     struct error error;
 
     if (iteration == 0) {
-        if (run->is_new)
-            (void)rmdir(run->out);
         (void)fprintf(stderr, "denoised: stopped before the first iteration\n");
         return EXIT_STOPPED;
     }
     if (!write_checkpoint(run, &error) || !write_model(run, &error) || !check_model(run, &error)) {
         complain(&error);
-        if (run->is_new)
-            (void)rmdir(run->out); /* where not even a first file had room */
         return EXIT_FAILED;
     }
     if (iteration == run->options.iterations)
@@ -304,6 +301,8 @@ static void finish(struct run *run)
 {
     train_destroy(run->train);
     data_close(&run->data);
+    if (run->is_new)
+        (void)rmdir(run->out); /* only where nothing was written into it */
     if (run->folder >= 0)
         (void)close(run->folder);
 }

@@ -128,7 +128,7 @@ class Refused(Training):
                 _, complained = self.train("--data", "moons", out=self.directory / name, code=2)
                 self.assertIn("a model's folder is named by", complained)
         _, complained = self.train("--data", "moons", out=self.directory / "no" / "model", code=2)
-        self.assertIn("cannot be made", complained)
+        self.assertIn("there is no folder around it", complained)
 
 
 class Learned(Training):
