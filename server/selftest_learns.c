@@ -266,12 +266,11 @@ static void report_missing(struct selftest *selftest, const struct school *schoo
 static void report_shares(struct selftest *selftest, struct school *school,
                           const struct objective_row *row)
 {
-    const double wide = school->is_full ? 1 : 2;
     const struct selftest_shares shares = {.id = "G1",
                                            .share = .2,
                                            .centre = {3, -3},
                                            .deviation = {1, 1},
-                                           .tolerance = {.02 * wide, .1 * wide, .05 * wide}};
+                                           .tolerance = {.04, .2, .1}};
     struct error error;
     float *x = school_sample(school, &row->lesson, SAMPLED, &error);
     char what[80];

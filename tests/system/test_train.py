@@ -180,6 +180,17 @@ class Learned(Training):
                     self.assertTrue(all(math.isfinite(value) for point in points for value in point))
             self.assertEqual(served.get("/models/annulus").json()["samplers"][0]["name"], "flow_euler")
 
+    def test_what_would_spoil_samples_of_a_good_network_is_said(self):
+        for name, arguments, words in (
+                ("short", ["--data", "two-gaussians", "--timesteps", "100"], "3.7 nats from pure noise"),
+                ("large", ["--data", self.write("900\n-900\n")], "nats from pure noise"),
+                ("small", ["--data", self.write("0.001\n-.001\n", "small.csv")], "the points are small"),
+                ("good", ["--data", "two-gaussians"], None)):
+            with self.subTest(name):
+                _, complained = self.train(*arguments, *SMALL, "--iterations", 1, out=self.directory / name)
+                self.assertEqual("warning" in complained, words is not None)
+                self.assertIn(words or "", complained)
+
     def test_equal_seeds_give_equal_files_and_others_give_others(self):
         made = {}
         for name, seed in (("a", 5), ("b", 5), ("c", 6)):
