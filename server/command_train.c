@@ -42,16 +42,19 @@ static void stop(int number)
     stopped = 1;
 }
 
-/* The first signal is heard between two steps; another one ends the program as it stands. A full
- * disk and a reader that left are told by errno. */
+/* The first signal is heard between two steps; another one ends the program as it stands. Under
+ * nohup a terminal may go. A full disk and a reader that left are told by errno. */
 static void listen_to_signals(void)
 {
     static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
     const struct sigaction action = {.sa_handler = stop,
                                      .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    struct sigaction before;
 
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-        (void)sigaction(ends[i], &action, NULL);
+        if (ends[i] != SIGHUP ||
+            (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN))
+            (void)sigaction(ends[i], &action, NULL);
     (void)signal(SIGXFSZ, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
 }

@@ -241,6 +241,21 @@ class Stopped(Training):
                 self.assertRegex(card["description"], r"stopped after \d+ iterations")
                 shutil.rmtree(self.out)
 
+    def test_a_terminal_that_goes_stops_it_but_not_under_nohup(self):
+        def ignore():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+        process = self.start(*self.LONG)
+        self.stop(process, signal.SIGHUP)
+        self.assertEqual(process.returncode, 3)
+        shutil.rmtree(self.out)
+        process = self.start(*self.LONG, preexec_fn=ignore)
+        wait_for((self.out / "checkpoint.safetensors").exists, "the first checkpoint")
+        process.send_signal(signal.SIGHUP)
+        said, complained = self.stop(process, signal.SIGTERM)
+        self.assertEqual(process.returncode, 3)
+        self.assertIn(b"stopped after", complained)
+
     def test_a_stopped_training_goes_on_as_if_nothing_had_been(self):
         self.train(*self.SHORT, out=self.directory / "whole")
         whole = files(self.directory / "whole")
