@@ -213,13 +213,6 @@ class Pictures(unittest.TestCase):
         self.assertEqual(answer.header("x-denoised-seeds"), "2,3,4,5,6,7,8,9,10")
 
 
-class Figures(unittest.TestCase):
-    def test_rows_are_counted(self):
-        before = SERVER.metric("denoised_samples_total", sampler="noise")
-        noise(x_0=[[1, 2], [3, 4]], t=5)
-        self.assertEqual(SERVER.metric("denoised_samples_total", sampler="noise"), before + 2)
-
-
 class Refusals(unittest.TestCase):
     def test_a_chain_that_nobody_could_interrupt_is_refused(self):
         self.assertEqual(faults(model="long", x_0=[[1, 2]] * 200, t=99999, chain=True), {

@@ -217,9 +217,9 @@ class Grids(unittest.TestCase):
 
 class Figures(unittest.TestCase):
     def test_rows_are_counted(self):
-        before = SERVER.metric("denoised_samples_total", sampler="predict")
+        before = SERVER.metric("denoised_row_steps_total", sampler="predict")
         predict(x_t=POINTS[:2], t=5)
-        self.assertEqual(SERVER.metric("denoised_samples_total", sampler="predict"), before + 2)
+        self.assertEqual(SERVER.metric("denoised_row_steps_total", sampler="predict"), before + 2)
 
 
 class Refusals(unittest.TestCase):

@@ -191,9 +191,9 @@ class Runs(unittest.TestCase):
 
 class Figures(unittest.TestCase):
     def test_rows_are_counted(self):
-        before = SERVER.metric("denoised_samples_total", sampler="one_step")
+        before = SERVER.metric("denoised_row_steps_total", sampler="one_step")
         step(x_t=[[1, 2], [3, 4]], t=5)
-        self.assertEqual(SERVER.metric("denoised_samples_total", sampler="one_step"), before + 2)
+        self.assertEqual(SERVER.metric("denoised_row_steps_total", sampler="one_step"), before + 2)
 
 
 class Refusals(unittest.TestCase):
