@@ -158,6 +158,10 @@ void body_formats(const struct body *body, const struct model *model,
 const char *body_media_type(enum body_format format);
 bool body_has_picture(const struct model *model); /* its samples can be drawn */
 
+/* Of bodies whose answers are numbers: json and npy; json. */
+bool body_makes_numbers(const struct model *model, enum body_format format);
+enum body_format body_usual_json(const struct model *model);
+
 /* body_given.c: arrays of n entries, by the name of their field, into `start` or `noise`. */
 void body_read_start(struct body_reading *reading, const struct body_field *field,
                      const struct cJSON *value);
@@ -177,6 +181,9 @@ bool body_integer(struct problem *problem, const char *pointer, const struct cJS
                   double minimum, double maximum, double *result);
 bool body_number(struct problem *problem, const char *pointer, const struct cJSON *value,
                  double minimum, double maximum, double *result);
+
+bool body_flag(struct problem *problem, const char *pointer, const struct cJSON *value,
+               bool *result);
 
 /* The index of one of `choices`, or a fault that lists them. */
 bool body_choice(struct problem *problem, const char *pointer, const struct cJSON *value,

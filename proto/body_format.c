@@ -30,6 +30,18 @@ bool body_has_picture(const struct model *model)
     return channels == 1 || (model->shape.is_points ? channels == 2 : channels == 3);
 }
 
+bool body_makes_numbers(const struct model *model, enum body_format format)
+{
+    (void)model;
+    return format == FORMAT_JSON || format == FORMAT_NPY;
+}
+
+enum body_format body_usual_json(const struct model *model)
+{
+    (void)model;
+    return FORMAT_JSON;
+}
+
 void body_formats(const struct body *body, const struct model *model,
                   const char *names[FORMAT_NAMES])
 {

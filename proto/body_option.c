@@ -56,13 +56,11 @@ static bool read_choice(const struct target *target, const struct cJSON *value)
 
 static bool read_bool(const struct target *target, const struct cJSON *value)
 {
-    char got[GOT_SIZE];
+    bool flag;
+    const bool good = body_flag(target->reading->problem, target->pointer, value, &flag);
 
-    *target->value = cJSON_IsTrue(value) ? 1.0 : 0.0;
-    if (!cJSON_IsBool(value))
-        problem_fault(target->reading->problem, target->pointer, "must be true or false, got %s",
-                      body_got(value, got));
-    return cJSON_IsBool(value);
+    *target->value = flag ? 1.0 : 0.0;
+    return good;
 }
 
 static bool read_entries(const struct target *target, const struct cJSON *value, int *list)

@@ -79,6 +79,18 @@ bool body_integer(struct problem *problem, const char *pointer, const struct cJS
     return in_range(problem, pointer, *result, minimum, maximum);
 }
 
+bool body_flag(struct problem *problem, const char *pointer, const struct cJSON *value,
+               bool *result)
+{
+    char got[GOT_SIZE];
+
+    *result = cJSON_IsTrue(value);
+    if (cJSON_IsBool(value))
+        return true;
+    problem_fault(problem, pointer, "must be true or false, got %s", body_got(value, got));
+    return false;
+}
+
 bool body_choice(struct problem *problem, const char *pointer, const struct cJSON *value,
                  const char *const *choices, size_t *result)
 {

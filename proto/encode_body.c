@@ -3,7 +3,6 @@
 
 #include "core/diffusion/probe_roundtrip.h"
 #include "proto/json_write.h"
-#include "proto/npy.h"
 
 #include <string.h>
 
@@ -65,13 +64,9 @@ static void read_sampler(struct body_reading *reading, const struct body_field *
 static void read_roundtrip(struct body_reading *reading, const struct body_field *field,
                            const struct cJSON *value)
 {
-    char got[GOT_SIZE];
-
     (void)field;
-    reading->fields.roundtrip = cJSON_IsTrue(value);
-    if (value != NULL && !cJSON_IsBool(value))
-        problem_fault(reading->problem, "/roundtrip", "must be true or false, got %s",
-                      body_got(value, got));
+    if (value != NULL)
+        (void)body_flag(reading->problem, "/roundtrip", value, &reading->fields.roundtrip);
 }
 
 static const struct body_field FIELD_ENCODER = {
@@ -123,15 +118,8 @@ static bool encode_json(struct work *work, struct error *error)
 
 static bool encode_npy(struct work *work, struct error *error)
 {
-    const struct request *request = &work->request;
-    const struct model_shape *shape = &request->model->shape;
-    const size_t image[4] = {request->n, shape->height, shape->width, shape->channels};
-    const size_t points[2] = {request->n, shape->dim};
-
     (void)error;
-    npy_header(&work->answer.body, "<f4", shape->is_points ? points : image,
-               shape->is_points ? 2 : 4);
-    work_append_values(request, request->x, &work->answer.body);
+    work_values_npy(work, &work->request.model->shape, work->request.x);
     return true;
 }
 
@@ -150,18 +138,6 @@ static const struct work_kind KIND = {
     .params = params,
     .starts_from_picture = true,
     .tells_nfe = true};
-
-static bool makes(const struct model *model, enum body_format format)
-{
-    (void)model;
-    return format == FORMAT_JSON || format == FORMAT_NPY;
-}
-
-static enum body_format usual(const struct model *model)
-{
-    (void)model;
-    return FORMAT_JSON;
-}
 
 /* --- from fields to a work */
 
@@ -228,6 +204,6 @@ const struct body body_encode = {
         "\"numerics\":{\"type\":\"object\"}}}",
     .fields = FIELDS,
     .has_option = has_option,
-    .makes = makes,
-    .usual = usual,
+    .makes = body_makes_numbers,
+    .usual = body_usual_json,
     .resolve = resolve};

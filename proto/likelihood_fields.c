@@ -187,15 +187,11 @@ static void read_decoder_variance(struct body_reading *reading, const struct bod
 static void read_terms(struct body_reading *reading, const struct body_field *field,
                        const struct cJSON *value)
 {
-    char got[GOT_SIZE];
+    bool *keeps = &reading->fields.likelihood.keeps_terms;
 
-    reading->fields.likelihood.keeps_terms = true;
-    if (!goes_with(reading, field, value, LIKELIHOOD_ELBO))
-        return;
-    if (!cJSON_IsBool(value))
-        problem_fault(reading->problem, "/terms", "must be true or false, got %s",
-                      body_got(value, got));
-    reading->fields.likelihood.keeps_terms = cJSON_IsTrue(value);
+    *keeps = true;
+    if (goes_with(reading, field, value, LIKELIHOOD_ELBO))
+        (void)body_flag(reading->problem, "/terms", value, keeps);
 }
 
 const struct body_field FIELD_LIKELIHOOD_METHOD = {

@@ -153,12 +153,6 @@ static bool makes(const struct model *model, enum body_format format)
     return format == FORMAT_JSON;
 }
 
-static enum body_format usual(const struct model *model)
-{
-    (void)model;
-    return FORMAT_JSON;
-}
-
 const struct body body_likelihood = {
     .name = "Likelihood",
     .answer_schema =
@@ -177,5 +171,5 @@ const struct body body_likelihood = {
         "\"type\":\"object\"},\"numerics\":{\"type\":\"object\"}}}",
     .fields = FIELDS,
     .makes = makes,
-    .usual = usual,
+    .usual = body_usual_json,
     .resolve = resolve};

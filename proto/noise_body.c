@@ -16,13 +16,9 @@
 static void read_chain(struct body_reading *reading, const struct body_field *field,
                        const struct cJSON *value)
 {
-    char got[GOT_SIZE];
-
     (void)field;
-    reading->fields.question.is_chain = cJSON_IsTrue(value);
-    if (value != NULL && !cJSON_IsBool(value))
-        problem_fault(reading->problem, "/chain", "must be true or false, got %s",
-                      body_got(value, got));
+    if (value != NULL)
+        (void)body_flag(reading->problem, "/chain", value, &reading->fields.question.is_chain);
 }
 
 static const struct body_field FIELD_CHAIN = {
@@ -75,14 +71,8 @@ static const struct work_kind KIND = {
 
 static bool makes(const struct model *model, enum body_format format)
 {
-    return format == FORMAT_JSON || format == FORMAT_NPY ||
+    return body_makes_numbers(model, format) ||
            (format == FORMAT_PNG && (model == NULL || body_has_picture(model)));
-}
-
-static enum body_format usual(const struct model *model)
-{
-    (void)model;
-    return FORMAT_JSON;
 }
 
 /* --- from fields to a work */
@@ -153,5 +143,5 @@ const struct body body_noise = {
         "\"type\":\"object\"},\"numerics\":{\"type\":\"object\"}}}",
     .fields = FIELDS,
     .makes = makes,
-    .usual = usual,
+    .usual = body_usual_json,
     .resolve = resolve};

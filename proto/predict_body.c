@@ -97,15 +97,9 @@ static const struct work_kind KIND = {
 
 static bool makes(const struct model *model, enum body_format format)
 {
-    return format == FORMAT_JSON || format == FORMAT_NPY ||
+    return body_makes_numbers(model, format) ||
            (format == FORMAT_PNG &&
             (model == NULL || (model->shape.is_points && model->shape.dim == 2)));
-}
-
-static enum body_format usual(const struct model *model)
-{
-    (void)model;
-    return FORMAT_JSON;
 }
 
 /* --- from fields to a work */
@@ -173,5 +167,5 @@ const struct body body_predict = {
         "\"string\"},\"timing\":{\"type\":\"object\"},\"numerics\":{\"type\":\"object\"}}}",
     .fields = FIELDS,
     .makes = makes,
-    .usual = usual,
+    .usual = body_usual_json,
     .resolve = resolve};

@@ -132,18 +132,6 @@ static void params(const struct work *work, struct buffer *out)
 static const struct work_kind KIND = {
     .encode = {[FORMAT_JSON] = step_json, [FORMAT_NPY] = step_npy}, .params = params};
 
-static bool makes(const struct model *model, enum body_format format)
-{
-    (void)model;
-    return format == FORMAT_JSON || format == FORMAT_NPY;
-}
-
-static enum body_format usual(const struct model *model)
-{
-    (void)model;
-    return FORMAT_JSON;
-}
-
 /* --- from fields to a work */
 
 /* What begins with the sampler's name is a fault of that. */
@@ -225,6 +213,6 @@ const struct body body_step = {
         "\"object\"},\"numerics\":{\"type\":\"object\"}}}",
     .fields = FIELDS,
     .has_option = has_option,
-    .makes = makes,
-    .usual = usual,
+    .makes = body_makes_numbers,
+    .usual = body_usual_json,
     .resolve = resolve};
