@@ -8,7 +8,7 @@
 
 #define CLIENT_LEFT 499 /* nginx's number for it */
 
-static void log_sample(struct log_line *line, const struct exchange *exchange)
+static void log_work(struct log_line *line, const struct exchange *exchange)
 {
     const struct work *work = exchange->work;
 
@@ -35,7 +35,7 @@ void exchange_log(const struct exchange *exchange, bool is_complete)
     log_number(&line, "status", status);
     log_number(&line, "ms", rint((double)nanoseconds * 1e-3) * 1e-3);
     log_number(&line, "bytes", (double)exchange->answer_bytes);
-    log_sample(&line, exchange);
+    log_work(&line, exchange);
     if (exchange->problem.code != PROBLEM_NONE)
         log_text(&line, "code", problem_name(exchange->problem.code));
     if (!is_complete)

@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 import urllib.request
 
 SHIPPED = pathlib.Path(__file__).resolve().parents[1]
@@ -27,8 +28,11 @@ class Daemon:
             [program, "serve", "--listen", "127.0.0.1:0", "--models", models],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.url = self.process.stdout.readline().split()[-1]
+        deadline = time.monotonic() + 60
         while self.ask("/readyz").status != 200:
-            pass
+            if time.monotonic() > deadline:
+                sys.exit("the daemon does not become ready")
+            time.sleep(0.05)
 
     def ask(self, path, body=None):
         request = urllib.request.Request(self.url + path, body and json.dumps(body).encode(),
