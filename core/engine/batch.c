@@ -204,6 +204,13 @@ bool batch_cancel(struct batch *batch, bool all, struct counters *counters)
     return any;
 }
 
+/* A likelihood's solver has no options. */
+static const char *advice(const struct plan *plan)
+{
+    return plan->options.given[OPTION_MAX_NFE] ? ": allow more (max_nfe) or a larger tolerance"
+                                               : "";
+}
+
 /* A request fails as a whole with its first row that fails. */
 static void mark_failed(struct batch *batch)
 {
@@ -218,9 +225,8 @@ static void mark_failed(struct batch *batch)
                         slot->index, slot->row.step);
         if (slot->outcome == ADVANCE_NOT_CONVERGED)
             error_write(error, ERROR_NOT_CONVERGED,
-                        "row %zu: the tolerance was not reached within %zu evaluations: allow more "
-                        "(max_nfe) or a larger tolerance",
-                        slot->index, slot->row.evaluations);
+                        "row %zu: the tolerance was not reached within %zu evaluations%s",
+                        slot->index, slot->row.evaluations, advice(slot->request->plan));
     }
 }
 

@@ -338,12 +338,13 @@ static void rows_of_an_adaptive_sampler_leave_their_evaluations(void **state)
     assert_int_equal(bench.batch.places_left, 0);
 }
 
-static void a_solver_that_does_not_converge_says_after_how_many_evaluations(void **state)
+/* What may help is said where it can be asked for. */
+static void run_without_end(bool has_limit)
 {
     static struct fake_request request;
 
-    (void)state;
     fake_request_init(&request, &bench.model, &adapting, 9, 3);
+    request.plan.options.given[OPTION_MAX_NFE] = has_limit;
     for (size_t i = 0; i < 3; i++)
         request.seeds[i] = 3; /* five evaluations */
     request.labels[0] = request.labels[2] = 0;
@@ -353,7 +354,15 @@ static void a_solver_that_does_not_converge_says_after_how_many_evaluations(void
     assert_int_equal(request.request.error.code, ERROR_NOT_CONVERGED);
     assert_non_null(strstr(request.request.error.text, "row 1"));
     assert_non_null(strstr(request.request.error.text, "3 evaluations"));
+    assert_true((strstr(request.request.error.text, "max_nfe") != NULL) == has_limit);
     assert_int_equal(request.finished, 0);
+}
+
+static void a_solver_that_does_not_converge_says_after_how_many_evaluations(void **state)
+{
+    (void)state;
+    run_without_end(true);
+    run_without_end(false);
 }
 
 static void cancelled_rows_leave_at_the_next_tick_running_or_waiting(void **state)
