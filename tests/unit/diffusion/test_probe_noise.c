@@ -165,7 +165,7 @@ static void eps_of_a_flow_from_an_interval_is_in_it(void **state)
 {
     struct process_config config = process_config_default(PROCESS_FLOW);
     struct probe_row row = {.noise = NULL};
-    double least = INFINITY, most = -INFINITY;
+    double least = (double)INFINITY, most = -(double)INFINITY;
     struct process process;
     struct plan *plan;
     float data[DIM];
