@@ -119,7 +119,7 @@ const struct body_field FIELD_GRID = {
     .name = "grid",
     .help = "in place of x_t, where points lie in the plane: size[0] points a line, the first at "
             "from[0], the last at to[0]; size[1] lines, the first at from[1]; values are lines of "
-            "points then",
+            "points then; a png draws at most 128 by 128",
     .schema = "{\"type\":\"object\",\"required\":[\"from\",\"to\",\"size\"],"
               "\"additionalProperties\":false,\"properties\":{\"from\":{\"type\":\"array\","
               "\"minItems\":2,\"maxItems\":2,\"items\":{\"type\":\"number\"}},\"to\":{\"type\":"
