@@ -10,7 +10,6 @@
 
 #include "core/nn/isa.h"
 
-
 #if defined(AVX512_BUILD)
 enum { ROWS_16 = 11, ROWS_32 = 11, ROWS_64 = 6 }; /* at most 24 of 32 registers */
 #else
