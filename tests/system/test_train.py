@@ -242,10 +242,13 @@ class Stopped(Training):
                 shutil.rmtree(self.out)
 
     def test_a_terminal_that_goes_stops_it_but_not_under_nohup(self):
+        def heed():
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
         def ignore():
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-        process = self.start(*self.LONG)
+        process = self.start(*self.LONG, preexec_fn=heed)
         self.stop(process, signal.SIGHUP)
         self.assertEqual(process.returncode, 3)
         shutil.rmtree(self.out)
