@@ -267,9 +267,9 @@ static void long_arrows_are_whole_however_they_lie(void **state)
         struct picture picture =
             draw(&(struct quiver){.grid = grid, .vectors = tip, .reaches = true});
 
-        for (double share = 0.05; share < 1.0; share += 0.01)
-            assert_true(darkest(&picture, ends[0] + share * (ends[2] - ends[0]),
-                                ends[1] + share * (ends[3] - ends[1])) < 215);
+        for (int percent = 5; percent < 100; percent++)
+            assert_true(darkest(&picture, ends[0] + percent / 100.0 * (ends[2] - ends[0]),
+                                ends[1] + percent / 100.0 * (ends[3] - ends[1])) < 215);
         free(picture.pixels);
     }
     (void)state;
