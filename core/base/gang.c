@@ -28,7 +28,7 @@
 #define DOOR_OPEN     0x80000000u
 #define OWNER_SLEEPS  0x40000000u
 #define DOOR_INSIDE   0x3fffffffu /* how many workers are inside */
-#define SPIN_NS       20000u
+#define SPIN_NS       200000u /* about what a sleep and the wake-up from it cost in a virtual machine */
 #define STACK_BYTES   ((size_t)2 << 20)
 #define FLUSH_DENORMS 0x8040u /* FTZ and DAZ in MXCSR */
 
