@@ -81,6 +81,16 @@ class Answer:
     def json(self):
         return json.loads(self.body)
 
+    def good(self):
+        """What a request that must succeed is answered."""
+        assert self.status == 200, self
+        return self.json()
+
+    def faults(self):
+        """Of a request that must be refused: what is said of each field."""
+        assert self.status == 422, self
+        return {fault["pointer"]: fault["detail"] for fault in self.json()["errors"]}
+
     def header(self, name):
         return self.headers.get(name.lower())
 
@@ -146,6 +156,9 @@ class Daemon:
 
     def get(self, path, **headers):
         return self.request("GET", path, headers=headers)
+
+    def ask(self, path, fields):
+        return self.request("POST", path, json.dumps(fields), {"Content-Type": "application/json"})
 
     def sample(self, body, headers=None):
         if not isinstance(body, (str, bytes)):

@@ -42,20 +42,15 @@ def tearDownModule():
 
 
 def ask(**fields):
-    return SERVER.request("POST", "/likelihood", json.dumps(fields),
-                          {"Content-Type": "application/json"})
+    return SERVER.ask("/likelihood", fields)
 
 
 def measure(**fields):
-    answer = ask(**fields)
-    assert answer.status == 200, answer
-    return answer.json()
+    return ask(**fields).good()
 
 
 def faults(**fields):
-    answer = ask(**fields)
-    assert answer.status == 422, answer
-    return {fault["pointer"]: fault["detail"] for fault in answer.json()["errors"]}
+    return ask(**fields).faults()
 
 
 def data(count, seed=1):

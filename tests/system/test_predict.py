@@ -36,20 +36,15 @@ def tearDownModule():
 
 
 def ask(**fields):
-    return SERVER.request("POST", "/predict", json.dumps(fields),
-                          {"Content-Type": "application/json"})
+    return SERVER.ask("/predict", fields)
 
 
 def predict(**fields):
-    answer = ask(**fields)
-    assert answer.status == 200, answer
-    return answer.json()
+    return ask(**fields).good()
 
 
 def faults(**fields):
-    answer = ask(**fields)
-    assert answer.status == 422, answer
-    return {fault["pointer"]: fault["detail"] for fault in answer.json()["errors"]}
+    return ask(**fields).faults()
 
 
 class Values(unittest.TestCase):

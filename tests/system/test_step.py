@@ -2,7 +2,6 @@
 
 import array
 import base64
-import json
 import math
 import shutil
 import unittest
@@ -30,19 +29,15 @@ def tearDownModule():
 
 
 def ask(**fields):
-    return SERVER.request("POST", "/step", json.dumps(fields), {"Content-Type": "application/json"})
+    return SERVER.ask("/step", fields)
 
 
 def step(**fields):
-    answer = ask(**fields)
-    assert answer.status == 200, answer
-    return answer.json()
+    return ask(**fields).good()
 
 
 def faults(**fields):
-    answer = ask(**fields)
-    assert answer.status == 422, answer
-    return {fault["pointer"]: fault["detail"] for fault in answer.json()["errors"]}
+    return ask(**fields).faults()
 
 
 def alpha_bar(t):
