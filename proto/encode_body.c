@@ -116,13 +116,6 @@ static bool encode_json(struct work *work, struct error *error)
     return true;
 }
 
-static bool encode_npy(struct work *work, struct error *error)
-{
-    (void)error;
-    work_values_npy(work, &work->request.model->shape, work->request.x);
-    return true;
-}
-
 static void params(const struct work *work, struct buffer *out)
 {
     const bool is_round = work->plan->sampler == &probe_roundtrip;
@@ -134,7 +127,7 @@ static void params(const struct work *work, struct buffer *out)
 }
 
 static const struct work_kind KIND = {
-    .encode = {[FORMAT_JSON] = encode_json, [FORMAT_NPY] = encode_npy},
+    .encode = {[FORMAT_JSON] = encode_json, [FORMAT_NPY] = work_x_npy},
     .params = params,
     .starts_from_picture = true,
     .tells_nfe = true};

@@ -49,13 +49,6 @@ static bool noise_json(struct work *work, struct error *error)
     return good;
 }
 
-static bool noise_npy(struct work *work, struct error *error)
-{
-    (void)error;
-    work_values_npy(work, &work->request.model->shape, work->request.x);
-    return true;
-}
-
 static void params(const struct work *work, struct buffer *out)
 {
     work_rows_json(work, out);
@@ -65,7 +58,7 @@ static void params(const struct work *work, struct buffer *out)
 }
 
 static const struct work_kind KIND = {
-    .encode = {[FORMAT_PNG] = sample_png, [FORMAT_JSON] = noise_json, [FORMAT_NPY] = noise_npy},
+    .encode = {[FORMAT_PNG] = sample_png, [FORMAT_JSON] = noise_json, [FORMAT_NPY] = work_x_npy},
     .params = params,
     .starts_from_picture = true};
 

@@ -107,13 +107,6 @@ static bool step_json(struct work *work, struct error *error)
     return good;
 }
 
-static bool step_npy(struct work *work, struct error *error)
-{
-    (void)error;
-    work_values_npy(work, &work->request.model->shape, work->request.x);
-    return true;
-}
-
 static void params(const struct work *work, struct buffer *out)
 {
     work_rows_json(work, out);
@@ -130,7 +123,7 @@ static void params(const struct work *work, struct buffer *out)
 }
 
 static const struct work_kind KIND = {
-    .encode = {[FORMAT_JSON] = step_json, [FORMAT_NPY] = step_npy}, .params = params};
+    .encode = {[FORMAT_JSON] = step_json, [FORMAT_NPY] = work_x_npy}, .params = params};
 
 /* --- from fields to a work */
 

@@ -151,6 +151,9 @@ float *work_figures(const struct work *work, size_t first, size_t count, struct 
 /* Values of all rows, C,H,W, as the whole npy file. */
 void work_values_npy(struct work *work, const struct model_shape *shape, const float *values);
 
+/* A format of work_kind.encode: where the request's x is what was asked for. */
+MUST_CHECK bool work_x_npy(struct work *work, struct error *error);
+
 /* Members "alpha" and "sigma". */
 void work_level_json(const struct level *level, struct buffer *out);
 

@@ -36,6 +36,13 @@ void work_values_npy(struct work *work, const struct model_shape *shape, const f
     work_append_shaped(shape, n, values, &work->answer.body);
 }
 
+bool work_x_npy(struct work *work, struct error *error)
+{
+    (void)error;
+    work_values_npy(work, &work->request.model->shape, work->request.x);
+    return true;
+}
+
 void work_level_json(const struct level *level, struct buffer *out)
 {
     json_key(out, "alpha");
