@@ -1,5 +1,6 @@
 #include "core/train/checkpoint.h"
 
+#include "core/base/digest.h"
 #include "core/model/safetensors.h"
 #include "core/train/file_write.h"
 #include "core/train/safetensors_write.h"
@@ -14,6 +15,10 @@
 
 /* Of the progress. */
 enum { ITERATION, LOSS, MEAN_LOSS, RATE, NUMBERS };
+
+/* Its digits are the last bytes of the file, and of all bytes before them. */
+#define DIGEST_BYTES (DIGEST_TEXT_SIZE - 1)
+#define CHUNK_BYTES  32768
 
 static const char *const parts[TRAIN_PARTS] = {[TRAIN_WEIGHTS] = "weights",
                                                [TRAIN_AVERAGE] = "average",
@@ -40,9 +45,28 @@ static struct stored_tensor store_values(const struct train *train, size_t part,
     return stored;
 }
 
+static struct stored_tensor store_text(const char *name, const char *text)
+{
+    struct stored_tensor stored = {
+        .dtype = "U8", .width = 1, .rank = 1, .size = {strlen(text)}, .values = text};
+
+    (void)snprintf(stored.name, sizeof stored.name, "%s", name);
+    return stored;
+}
+
+static void seal(struct buffer *content)
+{
+    const size_t size = content->size - DIGEST_BYTES;
+    char digest[DIGEST_TEXT_SIZE];
+
+    digest_of(content->data, size, digest);
+    memcpy(content->data + size, digest, DIGEST_BYTES);
+}
+
 static void put(const struct train *train, const char *settings, struct stored_tensor *stored,
                 struct buffer *out)
 {
+    char room[DIGEST_TEXT_SIZE] = {0};
     const struct train_progress progress = train_progress(train);
     const double numbers[NUMBERS] = {[ITERATION] = (double)progress.iteration,
                                      [LOSS] = progress.loss,
@@ -59,19 +83,17 @@ static void put(const struct train *train, const char *settings, struct stored_t
     for (size_t part = 0; part < TRAIN_PARTS; part++)
         for (size_t i = 0; i < train_tensor_count(train); i++)
             stored[count++] = store_values(train, part, i);
-    stored[count++] = (struct stored_tensor){.name = "settings",
-                                             .dtype = "U8",
-                                             .width = 1,
-                                             .rank = 1,
-                                             .size = {strlen(settings)},
-                                             .values = settings};
+    stored[count++] = store_text("settings", settings);
+    stored[count++] = store_text("digest", memset(room, '0', DIGEST_BYTES));
     safetensors_write(stored, count, out);
+    if (buffer_ok(out))
+        seal(out);
 }
 
 bool checkpoint_write(const char *directory, const struct train *train, const char *settings,
                       struct error *error)
 {
-    const size_t count = TRAIN_PARTS * train_tensor_count(train) + 2;
+    const size_t count = TRAIN_PARTS * train_tensor_count(train) + 3;
     struct stored_tensor *stored = calloc(count, sizeof *stored);
     struct buffer content = {.failed = stored == NULL};
     bool ok;
@@ -86,6 +108,77 @@ bool checkpoint_write(const char *directory, const struct train *train, const ch
 
 /* --- in --- */
 
+static bool read_chunk(const struct safetensors *file, uint64_t offset, size_t size,
+                       unsigned char *out, struct error *error)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        const ssize_t got =
+            pread(file->descriptor, out + done, size - done, (off_t)(offset + done));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return error_set(error, ERROR_IO, "%.300s: cannot be read: %s", file->name,
+                             got < 0 ? strerror(errno) : "it has shrunk");
+        done += (size_t)got;
+    }
+    return true;
+}
+
+static bool find_digest(const struct safetensors *file, uint64_t size, char text[DIGEST_TEXT_SIZE],
+                        struct error *error)
+{
+    unsigned char chunk[CHUNK_BYTES];
+    struct digest digest;
+
+    digest_init(&digest);
+    for (uint64_t done = 0; done < size; done += CHUNK_BYTES) {
+        const size_t part = size - done < CHUNK_BYTES ? (size_t)(size - done) : CHUNK_BYTES;
+
+        if (!read_chunk(file, done, part, chunk, error))
+            return false;
+        digest_update(&digest, chunk, part);
+    }
+    digest_text(&digest, text);
+    return true;
+}
+
+static const struct tensor *find_settings(const struct safetensors *file, struct error *error)
+{
+    const struct tensor *tensor = safetensors_find(file, "settings");
+
+    if (tensor != NULL && strcmp(tensor->dtype, "U8") == 0 &&
+        tensor->count < CHECKPOINT_SETTINGS_MAX)
+        return tensor;
+    error_write(error, ERROR_BAD_MODEL, "%.300s: is no checkpoint of a training", file->name);
+    return NULL;
+}
+
+/* That nothing has befallen it since it was written. */
+static bool check_digest(const struct safetensors *file, struct error *error)
+{
+    const struct tensor *tensor = safetensors_find(file, "digest");
+    const uint64_t size = file->file_size - DIGEST_BYTES;
+    unsigned char kept[DIGEST_BYTES];
+    char found[DIGEST_TEXT_SIZE];
+
+    if (find_settings(file, error) == NULL)
+        return false;
+    if (tensor == NULL || file->file_size < DIGEST_BYTES)
+        return error_set(error, ERROR_BAD_MODEL,
+                         "%.300s: was written by an earlier version, without a digest that tells "
+                         "whether it is whole: it cannot be resumed",
+                         file->name);
+    if (!find_digest(file, size, found, error) ||
+        !read_chunk(file, size, DIGEST_BYTES, kept, error))
+        return false;
+    return memcmp(kept, found, DIGEST_BYTES) == 0 ||
+           error_set(error, ERROR_BAD_MODEL,
+                     "%.300s: is damaged: its bytes are not those that were written", file->name);
+}
+
 static bool open_file(struct safetensors *file, const char *directory, struct error *error)
 {
     char path[PATH_MAX];
@@ -97,7 +190,12 @@ static bool open_file(struct safetensors *file, const char *directory, struct er
     if (descriptor < 0)
         return error_set(error, errno == ENOENT || errno == ENOTDIR ? ERROR_NOT_FOUND : ERROR_IO,
                          "%.300s: cannot be opened: %s", path, strerror(errno));
-    return safetensors_open(file, descriptor, path, error);
+    if (!safetensors_open(file, descriptor, path, error))
+        return false;
+    if (check_digest(file, error))
+        return true;
+    safetensors_close(file);
+    return false;
 }
 
 /* NULL: there is none of that name and shape. */
@@ -118,12 +216,10 @@ static const struct tensor *find(const struct safetensors *file, const char *nam
 static bool read_settings(const struct safetensors *file, char settings[CHECKPOINT_SETTINGS_MAX],
                           struct error *error)
 {
-    const struct tensor *tensor = safetensors_find(file, "settings");
+    const struct tensor *tensor = find_settings(file, error);
 
-    if (tensor == NULL || strcmp(tensor->dtype, "U8") != 0 ||
-        tensor->count >= CHECKPOINT_SETTINGS_MAX)
-        return error_set(error, ERROR_BAD_MODEL, "%.300s: is no checkpoint of a training",
-                         file->name);
+    if (tensor == NULL)
+        return false;
     settings[tensor->count] = '\0';
     return safetensors_read_raw(file, tensor, settings, error);
 }

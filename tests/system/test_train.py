@@ -287,6 +287,18 @@ class Stopped(Training):
         self.assertIn("not the points", complained)
         self.assertEqual(files(self.out)[WEIGHTS], before[WEIGHTS])
 
+    def test_a_damaged_checkpoint_is_refused_by_its_name_and_stays(self):
+        self.train("--data", "moons", *SMALL, "--iterations", 20)
+        path = self.out / "checkpoint.safetensors"
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+        before = files(self.out)
+        said, complained = self.train("--resume", code=2)
+        self.assertEqual(said, "")
+        self.assertIn(f"{path}: is damaged", complained)
+        self.assertEqual(files(self.out), before)
+
     def test_two_trainings_do_not_write_into_one_folder(self):
         process = self.start(*self.LONG)
         wait_for((self.out / "checkpoint.safetensors").exists, "the first checkpoint")

@@ -151,6 +151,72 @@ static void a_checkpoint_that_is_none_or_of_another_training_is_refused(void **s
     train_destroy(classes);
 }
 
+static size_t read_file(unsigned char *bytes, size_t room)
+{
+    FILE *file = fopen(scratch_path(&scratch, CHECKPOINT_NAME), "rb");
+    size_t size;
+
+    assert_non_null(file);
+    size = fread(bytes, 1, room, file);
+    assert_int_equal(fclose(file), 0);
+    assert_true(size > 0 && size < room);
+    return size;
+}
+
+static void assert_refused(struct train *train, const char *words)
+{
+    char settings[CHECKPOINT_SETTINGS_MAX];
+    struct error error;
+
+    assert_false(checkpoint_settings(scratch.path, settings, &error));
+    assert_false(checkpoint_read(scratch.path, train, &error));
+    assert_int_equal(error.code, ERROR_BAD_MODEL);
+    assert_error_says(&error, scratch_path(&scratch, CHECKPOINT_NAME));
+    assert_error_says(&error, words);
+}
+
+/* In its header, its weights, its settings, its digest. */
+static void a_checkpoint_with_any_bit_changed_or_its_end_lost_is_refused(void **state)
+{
+    static unsigned char bytes[65536];
+    struct train *train = begin("moons", OBJECTIVE_EPSILON);
+    uint64_t header;
+    struct error error;
+    size_t size;
+
+    (void)state;
+    run(train, 1);
+    assert_true(checkpoint_write(scratch.path, train, "seed=1\n", &error));
+    size = read_file(bytes, sizeof bytes);
+    memcpy(&header, bytes, sizeof header);
+    for (size_t i = 0; i < size; i += i + 80 < size ? 11 : 1) {
+        bytes[i] ^= (unsigned char)(1u << i % 8);
+        scratch_write(&scratch, CHECKPOINT_NAME, bytes, size);
+        assert_refused(train, i < header + 8 ? "" : "is damaged");
+        bytes[i] ^= (unsigned char)(1u << i % 8);
+    }
+    for (size_t lost = 1; lost < size; lost = 2 * lost + 1) {
+        scratch_write(&scratch, CHECKPOINT_NAME, bytes, size - lost);
+        assert_refused(train, "");
+    }
+    scratch_write(&scratch, CHECKPOINT_NAME, bytes, size);
+    assert_true(checkpoint_read(scratch.path, train, &error));
+    train_destroy(train);
+}
+
+static void a_checkpoint_of_before_there_were_digests_is_refused(void **state)
+{
+    static const char header[] =
+        "{\"progress\":{\"dtype\":\"F64\",\"shape\":[4],\"data_offsets\":[0,32]},"
+        "\"settings\":{\"dtype\":\"U8\",\"shape\":[8],\"data_offsets\":[32,40]}}";
+    struct train *train = begin("moons", OBJECTIVE_EPSILON);
+
+    (void)state;
+    scratch_safetensors(&scratch, CHECKPOINT_NAME, header, 40);
+    assert_refused(train, "was written by an earlier version");
+    train_destroy(train);
+}
+
 static struct model *write_and_open(const struct train *train)
 {
     const struct backend *backend = backend_find("portable");
@@ -335,6 +401,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_the_last_checkpoint_whole, start, end),
         cmocka_unit_test_setup_teardown(a_checkpoint_that_is_none_or_of_another_training_is_refused,
                                         start, end),
+        cmocka_unit_test_setup_teardown(
+            a_checkpoint_with_any_bit_changed_or_its_end_lost_is_refused, start, end),
+        cmocka_unit_test_setup_teardown(a_checkpoint_of_before_there_were_digests_is_refused, start,
+                                        end),
         cmocka_unit_test_setup_teardown(the_average_of_the_weights_is_written, start, end),
         cmocka_unit_test_setup_teardown(what_was_learned_is_served, start, end),
         cmocka_unit_test_setup_teardown(each_objective_says_what_its_output_means, start, end),
