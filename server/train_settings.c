@@ -1,5 +1,8 @@
 #include "server/train_settings.h"
 
+#include "core/base/gang.h"
+#include "server/cpus.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,6 +146,9 @@ static const struct {
     [ASKED_CHECKPOINT] = {"checkpoint", "N", "1000",
                           "iterations from one checkpoint in DIR to the next; 0: at the end only",
                           "a whole number of 0 to 100000000", read_whole, 0, 1e8},
+    [ASKED_THREADS] = {"threads", "N", "0",
+                       "threads that learn, 4 at most; 0: one per CPU; the model is the same",
+                       "a whole number of 0 to 256", read_whole, 0, GANG_THREADS_MAX},
 };
 
 /* --- the command line --- */
@@ -344,6 +350,9 @@ struct train_options train_settings_options(const struct train_settings *setting
     options.rate = number(settings, ASKED_RATE);
     options.average = number(settings, ASKED_AVERAGE);
     options.seed = train_settings_whole(settings, ASKED_SEED);
+    options.threads = (unsigned)train_settings_whole(settings, ASKED_THREADS);
+    if (options.threads == 0)
+        options.threads = (unsigned)cpus_usable();
     return options;
 }
 

@@ -28,6 +28,7 @@ enum train_setting {
     ASKED_POINTS, /* no flag: which points they are, to tell others from them */
     ASKED_OUT,
     ASKED_CHECKPOINT,
+    ASKED_THREADS,
     TRAIN_SETTING_COUNT
 };
 

@@ -35,7 +35,7 @@ bool gradient_init(struct gradient *gradient, const struct mlp *mlp, size_t dire
                    unsigned threads, struct error *error)
 {
     *gradient = (struct gradient){.mlp = mlp};
-    if (prepare(gradient, directions, threads, error))
+    if (prepare(gradient, directions, threads < GRADIENT_PARTS ? threads : GRADIENT_PARTS, error))
         return true;
     gradient_finish(gradient);
     return false;

@@ -20,7 +20,7 @@ struct gradient {
     size_t part_count;
 };
 
-/* `mlp` is borrowed. */
+/* `mlp` is borrowed. More threads than parts are not started. */
 MUST_CHECK bool gradient_init(struct gradient *gradient, const struct mlp *mlp, size_t directions,
                               unsigned threads, struct error *error);
 void gradient_finish(struct gradient *gradient);

@@ -43,7 +43,8 @@ struct train_options {
     double rate;         /* of Adam at its highest */
     double average;      /* the average's decay, below 1; 0: the weights themselves */
     uint64_t seed;
-    unsigned threads; /* of train_step, the caller among them; the bits do not depend on it */
+    unsigned threads; /* of train_step, the caller among them; the bits do not depend on it. A
+                         minibatch has four parts at most (gradient.h) */
 };
 
 /* The two-Gaussian demo put right: eps, T = 1000, 3 x 128 SiLU, time_dim 32, batch 1024, 4000

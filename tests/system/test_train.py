@@ -82,7 +82,7 @@ class Refused(Training):
                             ("iterations", "0"), ("iterations", "1e3"), ("batch", "-1"),
                             ("rate", "0"), ("rate", "nan"), ("rate", "2"), ("average", "1"),
                             ("class-drop", "1"), ("timesteps", "1"), ("timesteps", "100001"),
-                            ("seed", "4294967296"), ("seed", "-1"), ("checkpoint", "x")):
+                            ("seed", "4294967296"), ("seed", "-1"), ("checkpoint", "x"), ("threads", "257")):
             with self.subTest(flag=flag, value=value):
                 self.check(["--data", "moons", f"--{flag}={value}"], flag)
 
@@ -199,6 +199,30 @@ class Learned(Training):
             made[name] = files(self.directory / name)
         self.assertEqual(made["a"], made["b"])
         self.assertNotEqual(made["a"][WEIGHTS], made["c"][WEIGHTS])
+
+    def test_any_number_of_threads_gives_equal_files(self):
+        made = []
+        for threads in (1, 2, 256):
+            out = self.directory / f"with-{threads}"
+            self.train("--data", "shapes", "--hidden", "16,16", "--batch", 200, "--iterations", 30,
+                       "--threads", threads, out=out)
+            made.append(files(out))
+        self.assertEqual(made[0], made[1])
+        self.assertEqual(made[0], made[2])
+
+    def test_as_many_threads_learn_as_are_asked_for_but_four_at_most(self):
+        for asked, there in ((1, []), (2, ["denoised-1"]),
+                             (9, ["denoised-1", "denoised-2", "denoised-3"])):
+            with self.subTest(asked):
+                process = self.start("--data", "moons", *SMALL, "--iterations", 100000000,
+                                     "--checkpoint", 20, "--threads", asked)
+                wait_for((self.out / "checkpoint.safetensors").exists, "the first checkpoint")
+                names = [task.read_text().strip()
+                         for task in pathlib.Path(f"/proc/{process.pid}/task").glob("*/comm")]
+                process.terminate()
+                process.communicate(timeout=daemon.PATIENCE)
+                self.assertEqual(sorted(name for name in names if name.startswith("denoised-")), there)
+                shutil.rmtree(self.out)
 
     def test_a_terminal_gets_a_bar(self):
         leader, follower = pty.openpty()

@@ -9,9 +9,9 @@ out=$2
 recipes=$(dirname "$0")
 rm -rf "$out"
 mkdir -p "$out"
-"$program" train --data shapes --hidden 256,256,256,256 --iterations 30000 --rate .002 --seed 0 --out "$out/shapes" &
+"$program" train --data shapes --hidden 256,256,256,256 --iterations 30000 --rate .002 --seed 0 --threads 1 --out "$out/shapes" &
 shapes=$!
-"$program" train --data two-gaussians --iterations 8000 --rate .004 --seed 0 --out "$out/mixture"
+"$program" train --data two-gaussians --iterations 8000 --rate .004 --seed 0 --threads 1 --out "$out/mixture"
 wait $shapes
 for model in mixture shapes; do # what people are told of them is written by hand
     cp "$recipes/../$model/denoised.json" "$out/$model/"

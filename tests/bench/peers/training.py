@@ -113,7 +113,7 @@ class Ours:
     def __init__(self, arguments):
         self.command = [arguments.program, "train", "--data", "two-gaussians", "--hidden",
                         arguments.hidden, "--batch", str(arguments.batch), "--iterations",
-                        str(arguments.iterations)]
+                        str(arguments.iterations), "--threads", "1"]
 
     def seconds(self):
         with tempfile.TemporaryDirectory() as directory:
