@@ -76,6 +76,7 @@ struct body_values {
     bool roundtrip; /* /encode: and back again */
     struct body_question question;
     size_t trajectory; /* every how many steps; 0: none was asked for */
+    bool has_format;   /* else `format` is what the Accept header chose */
     enum body_format format;
     enum body_encoding encoding;
     const char *tag; /* NULL: not given */
@@ -110,7 +111,10 @@ struct body {
     bool (*has_option)(enum sampler_option option); /* of samplers, as a field; NULL: none */
     /* What answers can be made in; `model` NULL: some model's. */
     bool (*makes)(const struct model *model, enum body_format format);
-    enum body_format (*usual)(const struct model *model); /* where nobody chooses */
+    /* Whether this request, too, can be answered in it: what the Accept header chooses among. NULL:
+     * all that the model can be. */
+    bool (*fits)(const struct body_values *values, enum body_format format);
+    enum body_format (*usual)(const struct model *model); /* where nobody chooses; always fits */
     bool makes_pixels; /* numbers leave as pictures, too: png inside json, u1 inside npy */
     /* From good values to a work with its plan and its arrays. NULL with the problem. */
     struct work *(*resolve)(const struct body_values *values, const char *id,
@@ -155,6 +159,10 @@ bool body_class_label(const struct model *model, const struct cJSON *value, int3
 #define FORMAT_NAMES 5
 void body_formats(const struct body *body, const struct model *model,
                   const char *names[FORMAT_NAMES]);
+
+/* NOT_ACCEPTABLE, with the formats that this request can be answered in but `but`. */
+void body_refuse_accept(const struct body *body, const struct body_values *values,
+                        enum body_format but, struct problem *problem);
 const char *body_media_type(enum body_format format);
 bool body_has_picture(const struct model *model); /* its samples can be drawn */
 

@@ -127,17 +127,38 @@ static double format_quality(const char *accept, enum body_format format)
     return best;
 }
 
+static bool fits(const struct body *body, const struct body_values *values, enum body_format format)
+{
+    return body->makes(values->model, format) && (body->fits == NULL || body->fits(values, format));
+}
+
+void body_refuse_accept(const struct body *body, const struct body_values *values,
+                        enum body_format but, struct problem *problem)
+{
+    struct buffer list = {0};
+
+    for (enum body_format format = FORMAT_PNG; format < FORMAT_NONE; format++)
+        if (format != but && fits(body, values, format))
+            buffer_printf(&list, "%s%s", list.size == 0 ? "" : ", ", FORMATS[format].name);
+    buffer_append(&list, "", 1);
+    (void)problem_set(problem, PROBLEM_NOT_ACCEPTABLE,
+                      "the Accept header takes none of the formats of model '%s': %s",
+                      values->model->name,
+                      buffer_ok(&list) ? (const char *)list.data : FORMATS[FORMAT_JSON].name);
+    buffer_finish(&list);
+}
+
 /* The one of the highest quality; among equals the model's usual one, then the table's order. */
 static enum body_format format_by_accept(const struct body *body, const char *accept,
-                                         const struct model *model)
+                                         const struct body_values *values)
 {
-    enum body_format best = body->usual(model);
+    enum body_format best = body->usual(values->model);
     double best_quality = format_quality(accept, best);
 
     for (enum body_format format = FORMAT_PNG; format < FORMAT_NONE; format++) {
         double quality = format_quality(accept, format);
 
-        if (body->makes(model, format) && quality > best_quality) {
+        if (fits(body, values, format) && quality > best_quality) {
             best = format;
             best_quality = quality;
         }
@@ -164,13 +185,14 @@ static void read_format(struct body_reading *reading, const struct body_field *f
 
     (void)field;
     reading->fields.format = FORMAT_NONE;
+    reading->fields.has_format = value != NULL;
     if (value != NULL) {
         body_formats(reading->body, model, names);
         if (body_choice(reading->problem, "/format", value, names, &index))
             reading->fields.format = format_named(names[index]);
     } else if (model != NULL) {
         accept = accept == NULL || accept[strspn(accept, " \t,")] == '\0' ? "*/*" : accept;
-        reading->fields.format = format_by_accept(reading->body, accept, model);
+        reading->fields.format = format_by_accept(reading->body, accept, &reading->fields);
     }
 }
 

@@ -18,20 +18,8 @@ static const struct json_limits LIMITS = {.depth = 16,
 /* Once all else is good: 406 says what could be had. */
 static void check_acceptable(const struct body_reading *reading)
 {
-    const char *names[FORMAT_NAMES];
-    struct buffer list = {0};
-
-    if (reading->fields.format != FORMAT_NONE || reading->problem->code != PROBLEM_NONE)
-        return;
-    body_formats(reading->body, reading->fields.model, names);
-    for (size_t i = 0; names[i] != NULL; i++)
-        buffer_printf(&list, "%s%s", i == 0 ? "" : ", ", names[i]);
-    buffer_append(&list, "", 1);
-    (void)problem_set(reading->problem, PROBLEM_NOT_ACCEPTABLE,
-                      "the Accept header takes none of the formats of model '%s': %s",
-                      reading->fields.model->name,
-                      buffer_ok(&list) ? (const char *)list.data : "json, npy");
-    buffer_finish(&list);
+    if (reading->fields.format == FORMAT_NONE && reading->problem->code == PROBLEM_NONE)
+        body_refuse_accept(reading->body, &reading->fields, FORMAT_NONE, reading->problem);
 }
 
 /* `text` ends with a NUL, which is not counted. */

@@ -121,22 +121,29 @@ static struct plan *make_plan(const struct body_values *fields, struct problem *
 }
 
 /* Only as many arrows as can be seen, and drawn while nobody waits long for the worker. */
+static bool can_be_drawn(const struct quiver_grid *grid)
+{
+    return grid->size[0] <= QUIVER_SIDE_MAX && grid->size[1] <= QUIVER_SIDE_MAX;
+}
+
+static bool fits(const struct body_values *fields, enum body_format format)
+{
+    return format != FORMAT_PNG ||
+           (has_grid(&fields->question) && can_be_drawn(&fields->question.grid));
+}
+
 static bool check_picture(const struct body_question *question, struct problem *problem)
 {
     if (!has_grid(question)) {
         problem_fault(problem, "/format", "png is of a grid: give one in place of x_t");
         return false;
     }
-    for (int i = 0; i < 2; i++)
-        if (question->grid.size[i] > QUIVER_SIDE_MAX) {
-            problem_fault(problem, "/grid/size",
-                          "must be at most %d by %d for a png, got %zu by %zu; json and npy take "
-                          "more",
-                          QUIVER_SIDE_MAX, QUIVER_SIDE_MAX, question->grid.size[0],
-                          question->grid.size[1]);
-            return false;
-        }
-    return true;
+    if (can_be_drawn(&question->grid))
+        return true;
+    problem_fault(problem, "/grid/size",
+                  "must be at most %d by %d for a png, got %zu by %zu; json and npy take more",
+                  QUIVER_SIDE_MAX, QUIVER_SIDE_MAX, question->grid.size[0], question->grid.size[1]);
+    return false;
 }
 
 static struct work *resolve(const struct body_values *fields, const char *id,
@@ -167,5 +174,6 @@ const struct body body_predict = {
         "\"string\"},\"timing\":{\"type\":\"object\"},\"numerics\":{\"type\":\"object\"}}}",
     .fields = FIELDS,
     .makes = makes,
+    .fits = fits,
     .usual = body_usual_json,
     .resolve = resolve};

@@ -130,6 +130,10 @@ static bool check_trajectory(const struct body_values *fields, const struct plan
                       "excludes interpolate in format apng, which shows its frames");
         return false;
     }
+    if (plan->is_adaptive && animates && !fields->has_format) {
+        body_refuse_accept(&body_sample, fields, FORMAT_APNG, problem);
+        return false;
+    }
     if (plan->is_adaptive) {
         problem_fault(problem, animates ? "/format" : "/trajectory",
                       "sampler %s takes a number of steps of its own for each sample",

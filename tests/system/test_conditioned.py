@@ -311,6 +311,13 @@ class Animations(unittest.TestCase):
         answer = SERVER.sample(BODY, headers={"Accept": "image/apng"})
         self.assertEqual(len(formats.read_apng(answer.body)), 11)
 
+    def test_by_the_accept_header_it_is_refused_where_samples_choose_their_steps(self):
+        fields = {"model": "mix", "sampler": "pf_ode", "method": "rk45"}
+        answer = SERVER.sample(fields, headers={"Accept": "image/apng"})
+        self.assertEqual((answer.status, answer.json()["code"]), (406, "not_acceptable"))
+        self.assertRegex(answer.json()["detail"], ": png, json, npy$")
+        self.assertEqual(SERVER.sample({**fields, "format": "apng"}).status, 422)
+
 
 class Schedules(unittest.TestCase):
     def test_the_numbers_of_the_mixture_are_the_published_ones(self):

@@ -266,6 +266,23 @@ class Refusals(unittest.TestCase):
         for name in ("faces", "exact-1d"):
             self.assertIn("in the plane", faults(model=name, grid=GRID, t=5)["/grid"])
 
+    def test_the_accept_header_chooses_among_what_can_be_made_of_these_points(self):
+        wide = {**GRID, "size": [129, 1]}
+        for fields, accept, wanted in (
+                ({"x_t": [[1, 2]]}, "image/png", None), ({"grid": wide}, "image/png", None),
+                ({"x_t": [[1, 2]]}, "image/apng, text/html", None),
+                ({"x_t": [[1, 2]]}, "image/png, application/x-npy;q=0.5", "application/x-npy"),
+                ({"grid": wide}, "image/png, */*;q=0.1", "application/json"),
+                ({"grid": GRID}, "image/png", "image/png")):
+            with self.subTest(fields, accept=accept):
+                answer = SERVER.request("POST", "/predict", json.dumps({**fields, "t": 5}),
+                                        {"Accept": accept})
+                if wanted is not None:
+                    self.assertEqual((answer.status, answer.header("Content-Type")), (200, wanted))
+                    continue
+                self.assertEqual((answer.status, answer.json()["code"]), (406, "not_acceptable"))
+                self.assertRegex(answer.json()["detail"], "'mix': json, npy$")
+
     def test_what_is_missing_is_told_at_once(self):
         self.assertEqual(set(faults()), {"/x_t", "/t"})
         self.assertIn("or grid", faults(t=1)["/x_t"])
