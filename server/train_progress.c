@@ -50,6 +50,8 @@ static void print(const struct progress_view *view, const struct train_progress 
         (void)fprintf(stderr, "iteration %llu of %llu", (unsigned long long)progress->iteration,
                       (unsigned long long)view->iterations);
     (void)fprintf(stderr, "  loss %.4f  rate %.2e  ", progress->mean_loss, progress->rate);
+    if (progress->norm > 0)
+        (void)fprintf(stderr, "norm %.3g  ", progress->norm);
     if (done > 0)
         print_left(seconds * (double)(view->iterations - progress->iteration) / (double)done);
     (void)fputs(view->is_terminal ? "" : "\n", stderr);

@@ -130,6 +130,9 @@ static const struct {
     [ASKED_WARMUP] = {"warmup", "N", NULL,
                       "iterations in which the rate rises; 200, or a 20th of a short training",
                       "a whole number of 0 to 100000000", read_whole, 0, 1e8},
+    [ASKED_CLIP_NORM] = {"clip-norm", "X", "0",
+                         "gradients of a larger norm are scaled down to it; 0: none are",
+                         "a number of 0 to 1000000", read_number, 0, TRAIN_CLIP_MAX},
     [ASKED_AVERAGE] = {"average", "X", "0.999",
                        "the weights written are an average of that decay; 0: the last",
                        "a number of 0 to 0.999999", read_number, 0, .999999},
@@ -348,6 +351,7 @@ struct train_options train_settings_options(const struct train_settings *setting
     options.iterations = train_settings_whole(settings, ASKED_ITERATIONS);
     options.warmup = train_settings_whole(settings, ASKED_WARMUP);
     options.rate = number(settings, ASKED_RATE);
+    options.clip_norm = number(settings, ASKED_CLIP_NORM);
     options.average = number(settings, ASKED_AVERAGE);
     options.seed = train_settings_whole(settings, ASKED_SEED);
     options.threads = (unsigned)train_settings_whole(settings, ASKED_THREADS);

@@ -21,6 +21,7 @@ enum train_setting {
     ASKED_BATCH,
     ASKED_RATE,
     ASKED_WARMUP,
+    ASKED_CLIP_NORM,
     ASKED_AVERAGE,
     ASKED_CLASS_DROP,
     ASKED_TIMESTEPS,

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* Of the progress. */
-enum { ITERATION, LOSS, MEAN_LOSS, RATE, NUMBERS };
+enum { ITERATION, LOSS, MEAN_LOSS, RATE, NORM, NUMBERS };
 
 /* Its digits are the last bytes of the file, and of all bytes before them. */
 #define DIGEST_BYTES (DIGEST_TEXT_SIZE - 1)
@@ -71,7 +71,8 @@ static void put(const struct train *train, const char *settings, struct stored_t
     const double numbers[NUMBERS] = {[ITERATION] = (double)progress.iteration,
                                      [LOSS] = progress.loss,
                                      [MEAN_LOSS] = progress.mean_loss,
-                                     [RATE] = progress.rate};
+                                     [RATE] = progress.rate,
+                                     [NORM] = progress.norm};
     size_t count = 0;
 
     stored[count++] = (struct stored_tensor){.name = "progress",
@@ -266,7 +267,8 @@ static bool read_progress(const struct safetensors *file, struct train_progress 
     *progress = (struct train_progress){.iteration = (uint64_t)numbers[ITERATION],
                                         .loss = numbers[LOSS],
                                         .mean_loss = numbers[MEAN_LOSS],
-                                        .rate = numbers[RATE]};
+                                        .rate = numbers[RATE],
+                                        .norm = numbers[NORM]};
     return true;
 }
 

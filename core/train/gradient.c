@@ -1,10 +1,17 @@
 #include "core/train/gradient.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Fewer points are not worth a part. */
 #define PART_MIN 64
+
+/* Sums beside each other, of a norm. */
+enum { SUMS = 16 };
+
+/* clip_grad_norm_'s, against a division by zero. */
+#define CLIP_EPSILON 1e-6
 
 static bool take_memory(struct gradient *gradient, unsigned threads, struct error *error)
 {
@@ -86,4 +93,28 @@ double gradient_find(struct gradient *gradient, const struct minibatch *batch, c
         loss += gradient->losses[part];
     }
     return loss / (double)points + batch->constant;
+}
+
+static double norm_of(const float *values, size_t count)
+{
+    double sums[SUMS] = {0.0};
+    size_t done = 0;
+    for (; done + SUMS <= count; done += SUMS)
+        for (size_t k = 0; k < SUMS; k++)
+            sums[k] += (double)values[done + k] * (double)values[done + k];
+    for (size_t k = 0; done + k < count; k++)
+        sums[k] += (double)values[done + k] * (double)values[done + k];
+    for (size_t half = SUMS / 2; half > 0; half /= 2)
+        for (size_t k = 0; k < half; k++)
+            sums[k] += sums[k + half];
+    return sqrt(sums[0]);
+}
+
+double gradient_clip(float *gradient, size_t count, double limit)
+{
+    double norm = norm_of(gradient, count), scale = limit / (norm + CLIP_EPSILON);
+    if (scale < 1.0)
+        for (size_t i = 0; i < count; i++)
+            gradient[i] = (float)(scale * (double)gradient[i]);
+    return norm;
 }

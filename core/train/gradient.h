@@ -29,4 +29,8 @@ void gradient_finish(struct gradient *gradient);
 double gradient_find(struct gradient *gradient, const struct minibatch *batch, const float *weights,
                      float *out);
 
+/* Scaled down in place where its norm is above `limit`, as by torch.nn.utils.clip_grad_norm_. The
+ * norm from before: the root of the sum of squares, added up in an order of their places alone. */
+double gradient_clip(float *gradient, size_t count, double limit);
+
 #endif

@@ -18,6 +18,9 @@
 #define SECOND_DECAY 0.999
 #define ADAM_EPSILON 1e-8
 
+/* The square of a larger one is no float: Adam's second moment would never come down again. */
+#define GRADIENT_MAX 1e19f
+
 /* Of the loss that is shown. */
 #define LOSS_DECAY .99
 
@@ -86,6 +89,8 @@ static bool check_course(const struct train_options *options, struct error *erro
         return refuse("iterations: at least 1", error);
     if (!(options->rate > 0.0 && options->rate <= 1.0))
         return refuse("rate: above 0, at most 1", error);
+    if (!(options->clip_norm >= 0.0 && options->clip_norm <= TRAIN_CLIP_MAX))
+        return refuse("clip-norm: 0 or more, at most 1000000", error);
     if (!(options->average >= 0.0 && options->average < 1.0))
         return refuse("average: 0 or more, below 1", error);
     if (!is_within(options->threads, 1, GANG_THREADS_MAX))
@@ -222,6 +227,23 @@ static void move(struct train *train)
     train->kernels->adam(&step, train->mlp.floats);
 }
 
+static bool can_be_followed(const float *gradient, size_t count)
+{
+    bool ok = true;
+    for (size_t i = 0; i < count; i++)
+        ok &= fabsf(gradient[i]) <= GRADIENT_MAX;
+    return ok;
+}
+
+static bool ran_away(const struct train *train, struct error *error)
+{
+    return error_set(error, ERROR_NONFINITE,
+                     "the training ran away: after %llu iterations its loss is no number that can "
+                     "be followed. Begin again with a smaller --rate%s",
+                     (unsigned long long)train->progress.iteration,
+                     train->options.clip_norm > 0.0 ? "" : ", or with --clip-norm 1");
+}
+
 bool train_step(struct train *train, struct error *error)
 {
     struct train_progress *progress = &train->progress;
@@ -230,11 +252,12 @@ bool train_step(struct train *train, struct error *error)
     minibatch_draw(&train->batch, progress->iteration);
     double loss =
         gradient_find(&train->finder, &train->batch, train->parts[TRAIN_WEIGHTS], train->gradient);
-    if (!isfinite(loss) || !math_all_finite(train->gradient, train->mlp.floats))
-        return error_set(error, ERROR_NONFINITE,
-                         "the loss is no number after %llu iterations: a lower rate may help",
-                         (unsigned long long)progress->iteration);
+    double clip = train->options.clip_norm;
+    double norm = clip > 0.0 ? gradient_clip(train->gradient, train->mlp.floats, clip) : 0.0;
+    if (!isfinite(loss) || !can_be_followed(train->gradient, train->mlp.floats))
+        return ran_away(train, error);
     move(train);
+    progress->norm = norm;
     progress->mean_loss =
         progress->iteration == 0
             ? loss

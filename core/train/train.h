@@ -28,6 +28,7 @@
 #define TRAIN_BATCH_MAX  1048576
 #define TRAIN_DIM_MAX    64
 #define TRAIN_CLASS_MAX  65536
+#define TRAIN_CLIP_MAX   1e6
 
 struct train_options {
     enum objective objective;
@@ -41,6 +42,7 @@ struct train_options {
     uint64_t iterations; /* after which the rate is 0 */
     uint64_t warmup;     /* the rate rises through so many first */
     double rate;         /* of Adam at its highest */
+    double clip_norm;    /* gradients are scaled down to it (gradient_clip); 0: they are not */
     double average;      /* the average's decay, below 1; 0: the weights themselves */
     uint64_t seed;
     unsigned threads; /* of train_step, the caller among them; the bits do not depend on it. A
@@ -66,8 +68,8 @@ MUST_CHECK bool train_create(const struct train_options *options, const struct t
                              struct train **out, struct error *error);
 void train_destroy(struct train *train);
 
-/* One iteration. NONFINITE: the loss is no number any more; the weights are those from before, and
- * so is the iteration. Not after the last one. */
+/* One iteration. NONFINITE: the loss or its gradient is no number any more, or none that Adam could
+ * follow; the weights are those from before, and so is the iteration. Not after the last one. */
 MUST_CHECK bool train_step(struct train *train, struct error *error);
 
 struct train_progress {
@@ -75,6 +77,7 @@ struct train_progress {
     double loss;        /* of the last one's batch (objective_loss) */
     double mean_loss;   /* averaged over about the last hundred */
     double rate;        /* of the next one */
+    double norm;        /* of the last one's gradient, before it was clipped; 0: unknown */
 };
 struct train_progress train_progress(const struct train *train);
 

@@ -82,7 +82,8 @@ class Refused(Training):
                             ("iterations", "0"), ("iterations", "1e3"), ("batch", "-1"),
                             ("rate", "0"), ("rate", "nan"), ("rate", "2"), ("average", "1"),
                             ("class-drop", "1"), ("timesteps", "1"), ("timesteps", "100001"),
-                            ("seed", "4294967296"), ("seed", "-1"), ("checkpoint", "x"), ("threads", "257")):
+                            ("seed", "4294967296"), ("seed", "-1"), ("checkpoint", "x"), ("threads", "257"),
+                            ("clip-norm", "-1"), ("clip-norm", "nan")):
             with self.subTest(flag=flag, value=value):
                 self.check(["--data", "moons", f"--{flag}={value}"], flag)
 
@@ -293,6 +294,20 @@ class Stopped(Training):
                 self.train("--resume")
                 self.assertEqual(files(self.out), whole)
                 shutil.rmtree(self.out)
+
+    def test_a_training_that_runs_away_keeps_its_checkpoint_and_writes_no_model(self):
+        wild = ["--data", self.write("1e6,-1e6\n-1e6,1e6\n"), "--objective", "flow", "--rate", 1,
+                "--activation", "relu", "--hidden", ",".join(["64"] * 8), "--batch", 256,
+                "--iterations", 200, "--checkpoint", 1]
+        said, complained = self.train(*wild, code=1)
+        self.assertEqual(said, "")
+        self.assertRegex(complained, r"the training ran away: after \d+ iterations .* --rate, or with --clip-norm 1\n$")
+        self.assertNotIn("norm", complained.split("denoised:")[0])
+        self.assertEqual(list(files(self.out)), ["checkpoint.safetensors"])
+        _, complained = self.train("--resume", code=1)
+        self.assertIn("the training ran away", complained)
+        _, complained = self.train(*wild, "--clip-norm", 1, out=self.directory / "tame")
+        self.assertRegex(complained, r"iteration 200 of 200  loss \S+  rate \S+  norm \S+  0 s left\n$")
 
     def test_only_the_same_training_is_resumed(self):
         path = self.write("1\n2\n3\n")

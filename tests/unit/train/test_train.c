@@ -122,6 +122,34 @@ static void steps_are_adams_and_the_average_follows(void **state)
     train_destroy(train);
 }
 
+/* Adam's first mean after one step is a tenth of the gradient that it followed. */
+static void a_gradient_of_too_large_a_norm_is_scaled_down_to_it(void **state)
+{
+    struct train_options options = small();
+    (void)state;
+    for (int part = 0; part < 3; part++) {
+        static const double parts[] = {.5, .999, 2.0};
+        float gradient[FLOATS];
+        double square = 0.0;
+        options.clip_norm = 0.0;
+        struct train *train = create(&options);
+        find_gradient(&options, part_of(train, TRAIN_WEIGHTS), 0, gradient);
+        train_destroy(train);
+        for (size_t i = 0; i < FLOATS; i++)
+            square += (double)gradient[i] * (double)gradient[i];
+        options.clip_norm = parts[part] * sqrt(square);
+        train = create(&options);
+        advance(train, 1);
+        double scale = fmin(1.0, options.clip_norm / (sqrt(square) + 1e-6));
+        assert_true(fabs(train_progress(train).norm / sqrt(square) - 1.0) < 1e-12);
+        for (size_t i = 0; i < FLOATS; i++)
+            assert_true(fabs((double)part_of(train, TRAIN_FIRST_MOMENT)[i] -
+                             .1 * scale * (double)gradient[i]) <
+                        1e-6 * fabs((double)gradient[i]) + 1e-30);
+        train_destroy(train);
+    }
+}
+
 static void without_an_average_it_is_the_weights(void **state)
 {
     struct train_options options = small();
@@ -308,6 +336,29 @@ static void a_gradient_that_is_no_number_is_not_followed(void **state)
     train_destroy(train);
 }
 
+/* Finite in a float, but not its square. */
+static void a_gradient_that_adam_cannot_square_is_followed_only_when_it_is_clipped(void **state)
+{
+    struct train_options options = small();
+    struct error error;
+    (void)state;
+    for (int clips = 0; clips < 2; clips++) {
+        options.clip_norm = clips;
+        struct train *train = create(&options);
+        const struct train_tensor bias = train_tensor(train, TRAIN_WEIGHTS, 1);
+        for (size_t i = 0; i < bias.size[0]; i++)
+            bias.values[i] = 1e12F;
+        assert_int_equal(train_step(train, &error), clips);
+        assert_int_equal(error.code, clips ? ERROR_NONE : ERROR_NONFINITE);
+        assert_true(clips || strstr(error.text, "--clip-norm 1") != NULL);
+        struct train_progress progress = train_progress(train);
+        assert_true(clips ? progress.norm > 1e19 : progress.norm == 0.0);
+        assert_true(train_resume(train, &progress, &error));
+        train_destroy(train);
+        error.code = ERROR_NONE;
+    }
+}
+
 static void assert_refused(const struct train_options *options, const struct train_set *what,
                            const char *key)
 {
@@ -339,6 +390,9 @@ static void options_out_of_range_are_refused_by_name(void **state)
     REFUSED(iterations = 0, "iterations");
     REFUSED(rate = 0.0, "rate");
     REFUSED(rate = (double)NAN, "rate");
+    REFUSED(clip_norm = -1.0, "clip-norm");
+    REFUSED(clip_norm = (double)NAN, "clip-norm");
+    REFUSED(clip_norm = 1e7, "clip-norm");
     REFUSED(average = 1.0, "average");
     REFUSED(class_drop = 1.0, "class-drop");
     REFUSED(threads = 0, "threads");
@@ -418,6 +472,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_are_adams_and_the_average_follows),
+        cmocka_unit_test(a_gradient_of_too_large_a_norm_is_scaled_down_to_it),
         cmocka_unit_test(without_an_average_it_is_the_weights),
         cmocka_unit_test(the_rate_ends_at_zero),
         cmocka_unit_test(tensors_are_those_of_a_folder),
@@ -427,6 +482,7 @@ int main(void)
         cmocka_unit_test(another_seed_is_another_training),
         cmocka_unit_test(a_state_that_cannot_be_is_refused),
         cmocka_unit_test(a_gradient_that_is_no_number_is_not_followed),
+        cmocka_unit_test(a_gradient_that_adam_cannot_square_is_followed_only_when_it_is_clipped),
         cmocka_unit_test(a_step_to_nowhere_leaves_the_weights_and_says_so),
         cmocka_unit_test(options_out_of_range_are_refused_by_name),
         cmocka_unit_test(sets_that_cannot_be_learned_are_refused),
