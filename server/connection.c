@@ -61,6 +61,11 @@ static bool is_late(const struct connection *connection)
     return connection->phase != CONNECTION_HEAD || head_is_late(connection);
 }
 
+static bool is_reading(const struct connection *connection)
+{
+    return connection->phase == CONNECTION_HEAD || connection->phase == CONNECTION_BODY;
+}
+
 static void on_deadline(uv_timer_t *timer)
 {
     struct connection *connection = timer->data;
@@ -69,6 +74,8 @@ static void on_deadline(uv_timer_t *timer)
         (void)uv_timer_start(timer, on_deadline, CHECK_MS, 0);
         return;
     }
+    if (connection->exchange != NULL && is_reading(connection) && !has_left(connection))
+        exchange_late(connection->exchange);
     (void)shutdown(connection->descriptor, SHUT_RDWR);
 }
 

@@ -1,7 +1,8 @@
 /* connection.h - one client connection and its own deadlines.
  *
  * The library's timeout is for silence only; a byte now and then would hold a connection for ever.
- * On expiry the socket is shut down, and the library cleans up. Loop's thread; may be called from
+ * On expiry a request that is still being read is told so, the socket is shut down, and the library
+ * cleans up. Loop's thread; may be called from
  * the library's callbacks. */
 #ifndef CONNECTION_H
 #define CONNECTION_H

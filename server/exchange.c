@@ -33,8 +33,8 @@ void exchange_release(struct exchange *exchange)
     free(exchange);
 }
 
-/* The library has no memory for so many parameters, and closes the connection without a word. */
-static void refuse_parameters(struct exchange *exchange)
+/* Where the library would close the connection without a word. */
+static void refuse_past_library(struct exchange *exchange)
 {
     struct answer answer = {0};
 
@@ -46,6 +46,16 @@ static void refuse_parameters(struct exchange *exchange)
     exchange->answer_bytes = answer.body.size;
     exchange->is_gone = true;
     answer_finish(&answer);
+}
+
+void exchange_late(struct exchange *exchange)
+{
+    if (exchange->is_gone)
+        return;
+    if (exchange->problem.code == PROBLEM_NONE)
+        (void)problem_set(&exchange->problem, PROBLEM_REQUEST_TIMEOUT,
+                          "the request came too slowly");
+    refuse_past_library(exchange);
 }
 
 void *exchange_open(void *context, const char *raw_target, struct MHD_Connection *mhd)
@@ -68,8 +78,9 @@ void *exchange_open(void *context, const char *raw_target, struct MHD_Connection
     exchange->connection->exchange = exchange;
     if (exchange->connection->phase == CONNECTION_IDLE)
         connection_enter(exchange->connection, CONNECTION_HEAD);
+    /* The library has no memory for so many. */
     if (!target_few_parameters(raw_target, &exchange->problem))
-        refuse_parameters(exchange);
+        refuse_past_library(exchange);
     return exchange;
 }
 

@@ -59,6 +59,9 @@ void exchange_completed(void *http, struct MHD_Connection *mhd, void **exchange,
  * more parameters than its memory holds. */
 void exchange_abandon(struct exchange *exchange);
 
+/* Its head or body is too late: it is told so, and the connection is to be closed. */
+void exchange_late(struct exchange *exchange);
+
 /* The daemon stops before this one is done: the problem that says so. */
 void exchange_problem_stopped(struct exchange *exchange);
 
