@@ -48,15 +48,28 @@ static cJSON *media_schema(const struct openapi_route *route, const char *media_
     return cJSON_Parse("{\"type\":\"object\"}");
 }
 
-static void add_answer(cJSON *responses, const struct openapi_route *route)
+static cJSON *add_content(cJSON *responses, const char *status, const char *description)
 {
-    cJSON *answer = cJSON_AddObjectToObject(responses, "200"), *content;
+    cJSON *answer = cJSON_AddObjectToObject(responses, status);
 
-    cJSON_AddStringToObject(answer, "description", "as asked");
-    content = cJSON_AddObjectToObject(answer, "content");
+    cJSON_AddStringToObject(answer, "description", description);
+    return cJSON_AddObjectToObject(answer, "content");
+}
+
+static void add_schema(cJSON *content, const char *media_type, cJSON *schema)
+{
+    cJSON_AddItemToObject(cJSON_AddObjectToObject(content, media_type), "schema", schema);
+}
+
+static void add_answers(cJSON *responses, const struct openapi_route *route)
+{
+    cJSON *content = add_content(responses, "200", "as asked");
+
     for (size_t i = 0; route->media_types[i] != NULL; i++)
-        cJSON_AddItemToObject(cJSON_AddObjectToObject(content, route->media_types[i]), "schema",
-                              media_schema(route, route->media_types[i]));
+        add_schema(content, route->media_types[i], media_schema(route, route->media_types[i]));
+    if (route->unready != NULL)
+        add_schema(add_content(responses, "503", route->unready), "application/json",
+                   media_schema(route, "application/json"));
 }
 
 /* Codes that share a status share its entry. */
@@ -74,11 +87,7 @@ static void add_problem(cJSON *responses, const char *name)
         cJSON_SetValuestring(description, text);
         return;
     }
-    answer = cJSON_AddObjectToObject(responses, status);
-    cJSON_AddStringToObject(answer, "description", name);
-    cJSON_AddItemToObject(
-        cJSON_AddObjectToObject(cJSON_AddObjectToObject(answer, "content"), PROBLEM_TYPE), "schema",
-        reference("Problem", ""));
+    add_schema(add_content(responses, status, name), PROBLEM_TYPE, reference("Problem", ""));
 }
 
 /* "/models/{name}" has one parameter, a string. */
@@ -106,8 +115,7 @@ static void add_body(cJSON *operation, const struct body *kind)
 
     cJSON_AddBoolToObject(body, "required", 1);
     content = cJSON_AddObjectToObject(body, "content");
-    cJSON_AddItemToObject(cJSON_AddObjectToObject(content, "application/json"), "schema",
-                          reference(body_name(kind), "Request"));
+    add_schema(content, "application/json", reference(body_name(kind), "Request"));
 }
 
 static void add_route(cJSON *paths, const struct openapi_route *route)
@@ -125,7 +133,7 @@ static void add_route(cJSON *paths, const struct openapi_route *route)
     if (route->body != NULL)
         add_body(operation, route->body);
     responses = cJSON_AddObjectToObject(operation, "responses");
-    add_answer(responses, route);
+    add_answers(responses, route);
     for (size_t i = 0; route->problems != NULL && route->problems[i] != NULL; i++)
         add_problem(responses, route->problems[i]);
 }

@@ -14,6 +14,8 @@ struct openapi_route {
     const char *const *media_types; /* of the 200 answer, NULL-terminated */
     const char *const *problems;    /* codes it may answer, NULL-terminated */
     const struct body *body;        /* that it takes, or NULL */
+    const char *unready;            /* what its 503 means, which is an answer in JSON, no problem;
+                                       NULL: none */
 };
 
 /* OpenAPI 3.1, indented, with a final line end. */

@@ -9,17 +9,20 @@
     {                                                                                              \
         __VA_ARGS__, NULL                                                                          \
     }
-#define JSON  LIST("application/json")
-#define GUARD "bad_request", "forbidden_host", "forbidden_origin"
+#define JSON LIST("application/json")
+/* What any request may be answered; invalid_parameter: of a query. */
+#define GUARD                                                                                      \
+    "bad_request", "forbidden_host", "forbidden_origin", "request_timeout", "uri_too_long",        \
+        "headers_too_large", "http_version", "invalid_parameter"
 #define WORK                                                                                       \
     "invalid_json", GUARD, "model_not_found", "not_acceptable", "body_too_large",                  \
-        "unsupported_media_type", "expectation_failed", "invalid_parameter", "not_converged",      \
-        "queue_full", "internal", "nonfinite_output", "loading", "draining"
+        "unsupported_media_type", "expectation_failed", "queue_full", "internal",                  \
+        "nonfinite_output", "loading", "draining"
 
 static const struct route ROUTES[] = {
     {.about = {"POST", "/sample", "Sample from a model",
-               LIST("image/png", "application/json", "application/x-npy", "image/apng"), LIST(WORK),
-               &body_sample},
+               LIST("image/png", "application/json", "application/x-npy", "image/apng"),
+               LIST(WORK, "not_converged"), &body_sample},
      .needs_models = true,
      .body_max = WORK_BODY_MAX},
     {.about = {"POST", "/noise", "The forward process: x_0 with the noise of a time",
@@ -37,12 +40,13 @@ static const struct route ROUTES[] = {
      .needs_models = true,
      .body_max = WORK_BODY_MAX},
     {.about = {"POST", "/encode", "Data to the noise that makes them",
-               LIST("application/json", "application/x-npy"), LIST(WORK), &body_encode},
+               LIST("application/json", "application/x-npy"), LIST(WORK, "not_converged"),
+               &body_encode},
      .needs_models = true,
      .body_max = WORK_BODY_MAX},
     {.about = {"POST", "/likelihood",
                "How likely data are by a model: a variational bound, or along its probability flow",
-               JSON, LIST(WORK), &body_likelihood},
+               JSON, LIST(WORK, "not_converged"), &body_likelihood},
      .needs_models = true,
      .body_max = WORK_BODY_MAX},
     {.about = {"GET", "/models", "The models that are loaded", JSON, LIST(GUARD, "loading"), NULL},
@@ -58,16 +62,19 @@ static const struct route ROUTES[] = {
                JSON, LIST(GUARD, "model_not_found", "loading"), NULL},
      .answer = route_schedule,
      .needs_models = true},
-    {.about = {"GET", "/livez", "Does the daemon make progress?", JSON, LIST(GUARD), NULL},
+    {.about = {"GET", "/livez", "Does the daemon make progress?", JSON, LIST(GUARD), NULL,
+               "stalled"},
      .answer = route_livez,
      .on_admin = true},
-    {.about = {"GET", "/readyz", "Should work be sent here?", JSON, LIST(GUARD), NULL},
+    {.about = {"GET", "/readyz", "Should work be sent here?", JSON, LIST(GUARD), NULL,
+               "not ready, with its reasons"},
      .answer = route_readyz,
      .on_admin = true},
-    {.about = {"GET", "/startupz", "Has loading ended?", JSON, LIST(GUARD), NULL},
+    {.about = {"GET", "/startupz", "Has loading ended?", JSON, LIST(GUARD), NULL, "loading"},
      .answer = route_startupz,
      .on_admin = true},
-    {.about = {"GET", "/health", "As /readyz, with llama-server's body", JSON, LIST(GUARD), NULL},
+    {.about = {"GET", "/health", "As /readyz, with llama-server's body", JSON, LIST(GUARD), NULL,
+               "not ready"},
      .answer = route_health,
      .on_admin = true},
     {.about = {"GET", "/metrics", "Prometheus text", LIST("text/plain"), LIST(GUARD), NULL},
