@@ -228,14 +228,22 @@ static void the_version_names_backend_and_encoder(void **state)
     cJSON_Delete(json);
 }
 
+static const cJSON *responses_of(const cJSON *json, const char *path, const char *method)
+{
+    json = cJSON_GetObjectItemCaseSensitive(json, "paths");
+    json = cJSON_GetObjectItemCaseSensitive(json, path);
+    json = cJSON_GetObjectItemCaseSensitive(json, method);
+    return cJSON_GetObjectItemCaseSensitive(json, "responses");
+}
+
 static void the_contract_is_printed_from_the_tables(void **state)
 {
     static const char *const media[] = {"image/png", "application/json", NULL};
     static const char *const problems[] = {"invalid_json", "bad_request", "invalid_parameter",
                                            NULL};
     static const struct openapi_route routes[] = {
-        {"POST", "/sample", "sample", media, problems, &body_sample},
-        {"GET", "/models/{name}", "one model", media + 1, problems + 2, NULL}};
+        {"POST", "/sample", "sample", media, problems, &body_sample, NULL},
+        {"GET", "/models/{name}", "one model", media + 1, problems + 2, NULL, "away"}};
     struct buffer out = {0};
     const cJSON *schemas, *properties, *responses;
     cJSON *json;
@@ -255,13 +263,14 @@ static void the_contract_is_printed_from_the_tables(void **state)
     check(properties, "seed",
           "{\"type\":\"integer\",\"description\":\"sample i uses (seed + i) mod 2^32; random when "
           "neither seed nor seeds is given\",\"minimum\":0,\"maximum\":4294967295}");
-    responses = cJSON_GetObjectItemCaseSensitive(json, "paths");
-    responses = cJSON_GetObjectItemCaseSensitive(responses, "/sample");
-    responses = cJSON_GetObjectItemCaseSensitive(responses, "post");
-    responses = cJSON_GetObjectItemCaseSensitive(responses, "responses");
+    responses = responses_of(json, "/sample", "post");
     assert_int_equal(cJSON_GetArraySize(responses), 3);
     check(cJSON_GetObjectItemCaseSensitive(responses, "400"), "description",
           "\"invalid_json, bad_request\"");
+    responses = responses_of(json, "/models/{name}", "get");
+    assert_int_equal(cJSON_GetArraySize(responses), 3);
+    check(cJSON_GetObjectItemCaseSensitive(responses, "503"), "content",
+          "{\"application/json\":{\"schema\":{\"type\":\"object\"}}}");
     cJSON_Delete(json);
 }
 
