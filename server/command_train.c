@@ -310,6 +310,15 @@ static void finish(struct run *run)
         (void)close(run->folder);
 }
 
+static const char after_help[] =
+    "\nThe noise follows from the objective, and the folder states it. flow: straight paths from "
+    "pure\nnoise to the data (of annulus-to-spiral: from an annulus); T is the last time that the "
+    "network is\ntold. All others: DDPM's linear schedule of T steps, betas from 0.0001 to 0.02; "
+    "where T is too small\nto end in pure noise, there is a warning.\n"
+    "\nCtrl-C keeps what is learned. Exit codes: 0 all iterations done, 1 failed on the way (the "
+    "last\ncheckpoint stays), 2 asked for what cannot be, 3 stopped by a signal, the model "
+    "written.\n";
+
 static int print_help(void)
 {
     struct buffer text = {0};
@@ -318,14 +327,15 @@ static int print_help(void)
     buffer_text(&text, "usage: denoised train --data NAME|FILE.csv --out DIR [OPTIONS]\n"
                        "       denoised train --out DIR --resume\n\n"
                        "Trains a network for points and writes a model folder that the daemon "
-                       "serves.\n\n");
+                       "serves:\n\n"
+                       "  mkdir models\n"
+                       "  denoised train --data moons --out models/moons\n"
+                       "  denoised serve --models models\n\n"
+                       "Options, with what they are when not said:\n");
     train_settings_help(&text);
     buffer_text(&text, "\nNames of data:\n");
     data_help(&text);
-    buffer_text(&text,
-                "\nCtrl-C keeps what is learned. Exit codes: 0 all iterations done, 1 failed "
-                "on the way (the last\ncheckpoint stays), 2 asked for what cannot be, 3 "
-                "stopped by a signal, the model written.\n");
+    buffer_text(&text, after_help);
     ok = buffer_ok(&text) && fwrite(text.data, 1, text.size, stdout) == text.size;
     buffer_finish(&text);
     return ok && fflush(stdout) == 0 ? 0 : EXIT_FAILED;
