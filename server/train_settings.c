@@ -4,12 +4,16 @@
 #include "server/cpus.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HELP_COLUMN 26
 #define WARMUP      200u /* iterations, where a training is not too short for it */
+
+/* With more steps of DDPM's linear betas alpha_bar ends below what a float holds. */
+#define TIMESTEPS_MAX 8600
 
 /* What a value may be: reads `text` into its canonical form, or false. */
 typedef bool setting_read(const char *text, double minimum, double maximum,
@@ -38,14 +42,23 @@ static bool read_whole(const char *text, double minimum, double maximum,
     return true;
 }
 
+static bool read_even(const char *text, double minimum, double maximum, char out[TRAIN_SETTING_MAX])
+{
+    return read_whole(text, minimum, maximum, out) && strtoull(out, NULL, 10) % 2 == 0;
+}
+
+/* In decimals; none so small that it would be taken for another. */
 static bool read_number(const char *text, double minimum, double maximum,
                         char out[TRAIN_SETTING_MAX])
 {
     char *end;
-    const double value = strtod(text, &end);
+    double value;
     int digits = 1;
 
-    if (text[0] == '\0' || *end != '\0' || !(value >= minimum && value <= maximum))
+    errno = 0;
+    value = strtod(text, &end);
+    if (strspn(text, "0123456789.") == 0 || strspn(text, "0123456789.eE+-") != strlen(text) ||
+        *end != '\0' || errno != 0 || !(value >= minimum && value <= maximum))
         return false;
     do
         (void)snprintf(out, TRAIN_SETTING_MAX, "%.*g", digits, value);
@@ -108,7 +121,7 @@ static const struct {
         {"data", "NAME|FILE.csv", NULL,
          "what is learned: one of the names below, or points in a file,\n" TRAIN_HELP_INDENT
          "a row each; a column called `class`, or a last one of text, is their class",
-         "a name or a path of at most 500 bytes", read_text, 1, 500},
+         "a name or a path of 1 to 500 bytes", read_text, 1, 500},
     [ASKED_OBJECTIVE] = {"objective", "NAME", NULL,
                          "what is learned about it, eps unless data say otherwise:" OBJECTIVES(
                              OBJECTIVE_TEXT),
@@ -120,7 +133,7 @@ static const struct {
     [ASKED_ACTIVATION] = {"activation", "NAME", "silu", "silu, gelu, relu, elu or tanh",
                           "silu, gelu, relu, elu or tanh", read_activation, 1, 32},
     [ASKED_TIME_DIM] = {"time-dim", "N", "32", "numbers that tell the network the time; even",
-                        "a whole number of 2 to 1024", read_whole, 2, 1024},
+                        "an even number of 2 to 1024", read_even, 2, 1024},
     [ASKED_ITERATIONS] = {"iterations", "N", "4000", "how often the weights are changed",
                           "a whole number of 1 to 100000000", read_whole, 1, 1e8},
     [ASKED_BATCH] = {"batch", "N", "1024", "points in each iteration",
@@ -139,13 +152,13 @@ static const struct {
     [ASKED_CLASS_DROP] = {"class-drop", "X", "0.12",
                           "part of the points whose class is hidden: for guidance; 0: none",
                           "a number of 0 to 0.9", read_number, 0, .9},
-    [ASKED_TIMESTEPS] = {"timesteps", "N", "1000", "T, the steps of the noise's schedule",
-                         "a whole number of 2 to 100000", read_whole, 2, SCHEDULE_TIMESTEPS_MAX},
+    [ASKED_TIMESTEPS] = {"timesteps", "N", "1000", "T, the steps of the noise, see below",
+                         "a whole number of 2 to 8600", read_whole, 2, TIMESTEPS_MAX},
     [ASKED_SEED] = {"seed", "N", "0", "equal seeds give equal models",
                     "a whole number of 0 to 4294967295", read_whole, 0, 4294967295.0},
     [ASKED_POINTS] = {"points", NULL, NULL, NULL, NULL, read_text, 1, 500},
     [ASKED_OUT] = {"out", "DIR", NULL, "the model's folder, which must not exist",
-                   "a path of at most 500 bytes", read_text, 1, 500},
+                   "a path of 1 to 500 bytes", read_text, 1, 500},
     [ASKED_CHECKPOINT] = {"checkpoint", "N", "1000",
                           "iterations from one checkpoint in DIR to the next; 0: at the end only",
                           "a whole number of 0 to 100000000", read_whole, 0, 1e8},
@@ -186,11 +199,18 @@ static bool take_switch(struct train_settings *settings, const char *argument)
     return is_resume || is_help;
 }
 
+static bool refuse_second(const struct train_settings *settings, size_t index, const char *text,
+                          struct error *error)
+{
+    return error_set(error, ERROR_INVALID, "--%s is said twice: '%.60s', then '%.60s'",
+                     table[index].flag, settings->text[index], text);
+}
+
 /* --flag VALUE or --flag=VALUE at argv[*at], which moves to its last word. */
 static bool take(struct train_settings *settings, int argc, char *const *argv, int *at,
                  struct error *error)
 {
-    const char *argument = argv[*at], *name = argument + 2;
+    const char *argument = argv[*at], *name = argument + 2, *text;
     const size_t size = strcspn(argument, "=") - 2;
     size_t index;
 
@@ -199,14 +219,13 @@ static bool take(struct train_settings *settings, int argc, char *const *argv, i
     index = find(name, size);
     if (index == TRAIN_SETTING_COUNT || index == ASKED_POINTS)
         return error_set(error, ERROR_INVALID, "there is no option '%.60s'", argument);
-    if (settings->text[index][0] != '\0')
-        return error_set(error, ERROR_INVALID, "--%s is said twice", table[index].flag);
-    if (name[size] == '=')
-        return set(settings, index, name + size + 1, error);
-    if (*at + 1 == argc)
+    if (name[size] != '=' && *at + 1 == argc)
         return error_set(error, ERROR_INVALID, "--%s needs %s", table[index].flag,
                          table[index].range);
-    return set(settings, index, argv[++*at], error);
+    text = name[size] == '=' ? name + size + 1 : argv[++*at];
+    if (settings->text[index][0] != '\0')
+        return refuse_second(settings, index, text, error);
+    return set(settings, index, text, error);
 }
 
 bool train_settings_read(struct train_settings *settings, int argc, char *const *argv,

@@ -5,6 +5,7 @@ import math
 import os
 import pathlib
 import pty
+import re
 import resource
 import shutil
 import signal
@@ -70,22 +71,48 @@ class Refused(Training):
                 (["--data", "moons", "--activation", "sin"], ["--activation", "silu, gelu", "'sin'"]),
                 (["--data", "moons", "--rat", "1"], ["'--rat'", "--help"]),
                 (["--data", "moons", "fast"], ["'fast'"]),
-                (["--data", "moons", "--data", "ring"], ["--data is said twice"]),
+                (["--data", "moons", "--data", "ring"], ["--data is said twice: 'moons', then 'ring'"]),
                 (["--data", "moons", "--seed"], ["--seed needs"]),
                 (["--resume"], ["checkpoint.safetensors", "nothing to resume"])):
             with self.subTest(arguments):
                 self.check(arguments, *words)
 
+    def check_flag(self, arguments, *words):
+        code, said, complained = daemon.run("train", *arguments)
+        self.assertEqual((code, said), (2, ""))
+        for word in words:
+            self.assertIn(word, complained)
+
+    def test_every_flag_says_what_was_given_and_what_it_may_be(self):
+        _, text, _ = daemon.run("train", "--help")
+        flags = dict(re.findall(r"(?m)^  --([a-z-]+) ([A-Z]\S*)", text))
+        self.assertGreater(len(flags), 15)
+        wrong = {"N": ["", "-1", "1.5", "0x10", " 5", "+5", "nan", "1e3", "9" * 20],
+                 "X": ["", "-1", "0x1p-3", " .5", "+.5", "nan", "inf", ".5x", "1e-400", "1e400", "e5"]}
+        for flag, kind in flags.items():
+            for value in wrong.get(kind, ["", "x" * 501]):
+                with self.subTest(flag=flag, value=value):
+                    self.check_flag([f"--{flag}", value], f"--{flag} must be ", f"not '{value[:60]}'")
+            self.check_flag([f"--{flag}"], f"--{flag} needs ")
+        for flag, first, second in (("seed", "1", "2"), ("hidden", "8,9", "9"), ("rate", "1", ".5")):
+            self.check_flag([f"--{flag}={first}", f"--{flag}", second],
+                       f"--{flag} is said twice: '{first}', then '{second}'")
+
+    def test_as_many_steps_of_noise_as_can_be_asked_for_make_a_model(self):
+        for objective in ("eps", "flow"):
+            self.train("--data", "moons", *SMALL, "--iterations", 1, "--objective", objective,
+                       "--timesteps", 8600, out=self.directory / objective)
+
     def test_numbers_out_of_their_range_are_named_with_it(self):
         for flag, value in (("hidden", "0"), ("hidden", "8,"), ("hidden", "4097"),
-                            ("hidden", ",".join(["4"] * 17)), ("time-dim", "3"), ("time-dim", "0"),
+                            ("hidden", ",".join(["4"] * 17)), ("time-dim", "3"), ("time-dim", "0"), ("time-dim", "1026"),
                             ("iterations", "0"), ("iterations", "1e3"), ("batch", "-1"),
                             ("rate", "0"), ("rate", "nan"), ("rate", "2"), ("average", "1"),
-                            ("class-drop", "1"), ("timesteps", "1"), ("timesteps", "100001"),
+                            ("class-drop", "1"), ("timesteps", "1"), ("timesteps", "8601"),
                             ("seed", "4294967296"), ("seed", "-1"), ("checkpoint", "x"), ("threads", "257"),
                             ("clip-norm", "-1"), ("clip-norm", "nan")):
             with self.subTest(flag=flag, value=value):
-                self.check(["--data", "moons", f"--{flag}={value}"], flag)
+                self.check(["--data", "moons", f"--{flag}={value}"], f"--{flag} must be", f"not '{value}'")
 
     def test_a_file_is_refused_by_its_line(self):
         for text, words in (
@@ -136,7 +163,7 @@ class Learned(Training):
     def test_help_names_all_data_and_objectives_and_fits_a_terminal(self):
         code, out, _ = daemon.run("train", "--help")
         self.assertEqual(code, 0)
-        for word in (*DATA, *OBJECTIVES, "--resume", "Exit codes: 0"):
+        for word in (*DATA, *OBJECTIVES, "--resume", "Exit codes: 0", "The noise follows from the objective"):
             self.assertRegex(out, r"(?m)(^|\s)%s\b" % word)
         self.assertLessEqual(max(map(len, out.splitlines())), 110)
 
