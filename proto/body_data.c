@@ -40,6 +40,21 @@ static void read_data(struct body_reading *reading, const struct body_field *fie
     }
 }
 
+static void read_rows(struct body_reading *reading, const struct body_field *field,
+                      const struct cJSON *value)
+{
+    const size_t rows = reading->fields.n;
+    double n;
+
+    if (value == NULL ||
+        !body_integer(reading->problem, "/n", value, field->minimum,
+                      (double)body_n_limit(reading->context, reading->fields.model), &n))
+        return;
+    if (rows != 0 && (size_t)n != rows)
+        problem_fault(reading->problem, "/n", "must be %zu, as many as rows are given, got %.0f",
+                      rows, n);
+}
+
 static void read_state(struct body_reading *reading, const struct body_field *field,
                        const struct cJSON *value)
 {
@@ -117,6 +132,13 @@ const struct body_field FIELD_X0 = {
             "init_image",
     .schema = ROWS,
     .read = read_data};
+
+const struct body_field FIELD_ROWS = {
+    .name = "n",
+    .help = "how many rows are given, as answers tell it; need not be said",
+    .schema = "{\"type\":\"integer\"}",
+    .minimum = 1,
+    .read = read_rows};
 
 const struct body_field FIELD_X_T = {
     .name = "x_t",

@@ -134,6 +134,23 @@ static void read_seeds(struct body_reading *reading, const struct body_field *fi
     reading->fields.seeds = value;
 }
 
+const char *body_seed_pointer(const struct body_values *values)
+{
+    return values->has_seed ? "/seed" : values->seeds != NULL ? "/seeds" : NULL;
+}
+
+/* The model's usual guidance, of rows with and without a class: what it is when nobody says it. */
+static bool is_usual_of_some(const struct body_values *fields)
+{
+    const struct cJSON *entry;
+    bool has_class = false;
+
+    if (fields->guidance != fields->model->card.default_guidance)
+        return false;
+    cJSON_ArrayForEach(entry, fields->classes) has_class |= !cJSON_IsNull(entry);
+    return has_class;
+}
+
 static void read_guidance(struct body_reading *reading, const struct body_field *field,
                           const struct cJSON *value)
 {
@@ -150,7 +167,7 @@ static void read_guidance(struct body_reading *reading, const struct body_field 
         problem_fault(reading->problem, "/guidance",
                       "must be 1: model '%s' has no null class to guide away from",
                       fields->model->name);
-    else if (fields->has_null_class)
+    else if (fields->has_null_class && !is_usual_of_some(fields))
         problem_fault(reading->problem, "/guidance",
                       "must be 1 where class is null: there is nothing to guide towards");
 }

@@ -134,6 +134,9 @@ extern const struct body_field FIELD_INTERPOLATE; /* sample_interpolate.c */
  * which is to be read before x_0. T before T_NEXT; EPS and NOISE where n is known. */
 extern const struct body_field FIELD_X0, FIELD_X_T, FIELD_T, FIELD_T_NEXT, FIELD_EPS, FIELD_NOISE;
 
+/* Behind these: n, of a request that says it, too. */
+extern const struct body_field FIELD_ROWS;
+
 #define SEED_MAX     4294967295.0
 #define GUIDANCE_MAX 30.0
 #define TAG_MAX      128 /* characters */
@@ -143,6 +146,9 @@ extern const struct body_field FIELD_X0, FIELD_X_T, FIELD_T, FIELD_T_NEXT, FIELD
 
 /* n of a request for this model at most; NULL: for any. */
 size_t body_n_limit(const struct work_context *context, const struct model *model);
+
+/* The field that a seed came by: "/seed", "/seeds"; NULL: none was given. */
+const char *body_seed_pointer(const struct body_values *values);
 
 /* Reads all fields; every fault goes to reading->problem. */
 void body_fields_read(struct body_reading *reading, const struct cJSON *json);

@@ -83,9 +83,8 @@ static const struct body_field FIELD_ROUNDTRIP = {
     .read = read_roundtrip};
 
 static const struct body_field *const FIELDS[] = {
-    &FIELD_MODEL, &FIELD_X0_IMAGE,  &FIELD_X0,     &FIELD_CLASS,    &FIELD_ENCODER,
-    &FIELD_STEPS, &FIELD_ROUNDTRIP, &FIELD_FORMAT, &FIELD_ENCODING, &FIELD_TAG,
-    NULL};
+    &FIELD_MODEL, &FIELD_X0_IMAGE,  &FIELD_X0,     &FIELD_ROWS,     &FIELD_CLASS, &FIELD_ENCODER,
+    &FIELD_STEPS, &FIELD_ROUNDTRIP, &FIELD_FORMAT, &FIELD_ENCODING, &FIELD_TAG,   NULL};
 
 static bool has_option(enum sampler_option option)
 {
@@ -121,9 +120,11 @@ static void params(const struct work *work, struct buffer *out)
     const bool is_round = work->plan->sampler == &probe_roundtrip;
     const struct plan *plan = is_round ? work->plan->leg[0] : work->plan;
 
+    work_rows_json(work, out);
     work_plan_json(plan, ENCODER_NAMES[number_of(plan->sampler)].name, out);
     json_key(out, "roundtrip");
     json_bool(out, is_round);
+    work_classes_json(work, out);
 }
 
 static const struct work_kind KIND = {

@@ -188,7 +188,10 @@ static void elbo_params(const struct work *work, struct buffer *out)
         json_key(out, "decoder_variance");
         json_string(out, likelihood_first_name(work->likelihood.first));
     }
-    work_seeds_json(work, out);
+    json_key(out, "terms");
+    json_bool(out, work->likelihood.keeps_terms);
+    work_rows_json(work, out);
+    work_classes_json(work, out);
 }
 
 const struct work_kind likelihood_by_elbo = {.encode = {[FORMAT_JSON] = elbo_json},
@@ -235,11 +238,12 @@ static void flow_params(const struct work *work, struct buffer *out)
     }
     json_key(out, "trace");
     json_string(out, trace_name(asked->trace));
-    if (asked->trace == TRACE_EXACT)
-        return;
-    json_key(out, "probes");
-    json_integer(out, (int64_t)asked->probes);
-    work_seeds_json(work, out);
+    if (asked->trace != TRACE_EXACT) {
+        json_key(out, "probes");
+        json_integer(out, (int64_t)asked->probes);
+    }
+    work_rows_json(work, out);
+    work_classes_json(work, out);
 }
 
 const struct work_kind likelihood_by_flow = {.encode = {[FORMAT_JSON] = flow_json},

@@ -103,9 +103,11 @@ static bool draws(const struct body_values *values)
 
 static bool check_seed(const struct body_values *values, struct problem *problem)
 {
-    if (!values->has_seed || draws(values))
+    const char *pointer = body_seed_pointer(values);
+
+    if (pointer == NULL || draws(values))
         return true;
-    problem_fault(problem, "/seed", "an exact trace draws nothing: there is no use for a seed");
+    problem_fault(problem, pointer, "an exact trace draws nothing: there is no use for a seed");
     return false;
 }
 
@@ -139,13 +141,24 @@ static struct work *resolve(const struct body_values *given, const char *id,
     return work;
 }
 
-static const struct body_field *const FIELDS[] = {
-    &FIELD_MODEL,  &FIELD_X0_IMAGE,      &FIELD_X0,
-    &FIELD_SEED,   &FIELD_CLASS,         &FIELD_LIKELIHOOD_METHOD,
-    &FIELD_SOLVER, &FIELD_FLOW_STEPS,    &FIELD_TRACE,
-    &FIELD_PROBES, &FIELD_VARIANCE_TYPE, &FIELD_DECODER_VARIANCE,
-    &FIELD_TERMS,  &FIELD_FORMAT,        &FIELD_TAG,
-    NULL};
+static const struct body_field *const FIELDS[] = {&FIELD_MODEL,
+                                                  &FIELD_X0_IMAGE,
+                                                  &FIELD_X0,
+                                                  &FIELD_ROWS,
+                                                  &FIELD_SEED,
+                                                  &FIELD_SEEDS,
+                                                  &FIELD_CLASS,
+                                                  &FIELD_LIKELIHOOD_METHOD,
+                                                  &FIELD_SOLVER,
+                                                  &FIELD_FLOW_STEPS,
+                                                  &FIELD_TRACE,
+                                                  &FIELD_PROBES,
+                                                  &FIELD_VARIANCE_TYPE,
+                                                  &FIELD_DECODER_VARIANCE,
+                                                  &FIELD_TERMS,
+                                                  &FIELD_FORMAT,
+                                                  &FIELD_TAG,
+                                                  NULL};
 
 static bool makes(const struct model *model, enum body_format format)
 {

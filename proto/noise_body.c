@@ -30,8 +30,9 @@ static const struct body_field FIELD_CHAIN = {
     .read = read_chain};
 
 static const struct body_field *const FIELDS[] = {
-    &FIELD_MODEL, &FIELD_X0_IMAGE, &FIELD_X0,       &FIELD_T,   &FIELD_SEED, &FIELD_EPS,
-    &FIELD_CHAIN, &FIELD_FORMAT,   &FIELD_ENCODING, &FIELD_TAG, NULL};
+    &FIELD_MODEL,    &FIELD_X0_IMAGE, &FIELD_X0,  &FIELD_ROWS,  &FIELD_T,
+    &FIELD_SEED,     &FIELD_SEEDS,    &FIELD_EPS, &FIELD_CHAIN, &FIELD_FORMAT,
+    &FIELD_ENCODING, &FIELD_TAG,      NULL};
 
 /* --- answers */
 
@@ -106,9 +107,10 @@ static struct work *resolve(const struct body_values *fields, const char *id,
 {
     const uint64_t numbers = bytes_times(fields->n, fields->model->shape.dim);
     struct work_parts parts = {.kind = &KIND, .draws = fields->noise == NULL};
+    const char *seed = body_seed_pointer(fields);
 
-    if (fields->has_seed && fields->noise != NULL) {
-        problem_fault(problem, "/seed", "excludes eps: with it nothing is drawn");
+    if (seed != NULL && fields->noise != NULL) {
+        problem_fault(problem, seed, "excludes eps: with it nothing is drawn");
         return NULL;
     }
     if (!sample_check_grid(fields, "/x_0", problem))

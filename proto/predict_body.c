@@ -46,8 +46,8 @@ static const struct body_field FIELD_AS = {
     .read = read_as};
 
 static const struct body_field *const FIELDS[] = {
-    &FIELD_MODEL, &FIELD_POINTS, &FIELD_GRID,     &FIELD_T,   &FIELD_CLASS, &FIELD_GUIDANCE,
-    &FIELD_AS,    &FIELD_FORMAT, &FIELD_ENCODING, &FIELD_TAG, NULL};
+    &FIELD_MODEL,    &FIELD_POINTS, &FIELD_GRID,   &FIELD_ROWS,     &FIELD_T,   &FIELD_CLASS,
+    &FIELD_GUIDANCE, &FIELD_AS,     &FIELD_FORMAT, &FIELD_ENCODING, &FIELD_TAG, NULL};
 
 /* --- the work */
 
@@ -81,6 +81,7 @@ static void params(const struct work *work, struct buffer *out)
     if (has_grid(&work->question))
         grid_json(&work->question.grid, out);
     work_guidance_json(work, out);
+    work_classes_json(work, out);
 }
 
 static void prepare(struct work *work)

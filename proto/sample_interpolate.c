@@ -113,6 +113,7 @@ static void params(const struct work *work, struct buffer *out)
     json_close(out, '}');
     work_sampler_json(work, out);
     work_guidance_json(work, out);
+    work_classes_json(work, out);
 }
 
 /* Frame `index` as /sample would draw it alone; points with those before it. */
@@ -166,8 +167,7 @@ const struct work_kind sample_interpolation = {.encode = {[FORMAT_PNG] = sample_
                                                           [FORMAT_APNG] = encode_apng},
                                                .params = params,
                                                .prepare = prepare,
-                                               .interpolates = true,
-                                               .tells_seeds = true};
+                                               .interpolates = true};
 
 const struct body_field FIELD_INTERPOLATE = {
     .name = "interpolate",

@@ -93,9 +93,11 @@ static bool check_interpolation(const struct body_values *fields, const struct p
 static bool check_seeds(const struct body_values *fields, const struct plan *plan,
                         struct problem *problem)
 {
-    if ((!fields->has_seed && fields->seeds == NULL) || !needs_no_seed(fields, plan))
+    const char *pointer = body_seed_pointer(fields);
+
+    if (pointer == NULL || !needs_no_seed(fields, plan))
         return true;
-    problem_fault(problem, fields->has_seed ? "/seed" : "/seeds",
+    problem_fault(problem, pointer,
                   "x_T is given and sampler %s draws nothing more: there is no use for a seed",
                   plan->sampler->name);
     return false;
@@ -189,17 +191,17 @@ bool sample_check_grid(const struct body_values *fields, const char *pointer,
 
 static void params(const struct work *work, struct buffer *out)
 {
-    work_seeds_json(work, out);
+    work_rows_json(work, out);
     work_sampler_json(work, out);
     work_guidance_json(work, out);
+    work_classes_json(work, out);
 }
 
 static const struct work_kind KIND = {.encode = {[FORMAT_PNG] = sample_png,
                                                  [FORMAT_JSON] = sample_json,
                                                  [FORMAT_NPY] = sample_npy,
                                                  [FORMAT_APNG] = sample_trajectory_apng},
-                                      .params = params,
-                                      .tells_seeds = true};
+                                      .params = params};
 
 static struct work *resolve(const struct body_values *fields, const char *id,
                             const struct work_context *context, struct problem *problem)

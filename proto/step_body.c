@@ -43,9 +43,9 @@ static const struct body_field FIELD_STEPPED = {
     .read = read_sampler};
 
 static const struct body_field *const FIELDS[] = {
-    &FIELD_MODEL,    &FIELD_X_T,     &FIELD_T,    &FIELD_T_NEXT, &FIELD_CLASS,
-    &FIELD_GUIDANCE, &FIELD_STEPPED, &FIELD_SEED, &FIELD_NOISE,  &FIELD_FORMAT,
-    &FIELD_ENCODING, &FIELD_TAG,     NULL};
+    &FIELD_MODEL, &FIELD_X_T,      &FIELD_ROWS,     &FIELD_T,    &FIELD_T_NEXT,
+    &FIELD_CLASS, &FIELD_GUIDANCE, &FIELD_STEPPED,  &FIELD_SEED, &FIELD_SEEDS,
+    &FIELD_NOISE, &FIELD_FORMAT,   &FIELD_ENCODING, &FIELD_TAG,  NULL};
 
 static bool has_option(enum sampler_option option)
 {
@@ -111,15 +111,13 @@ static void params(const struct work *work, struct buffer *out)
 {
     work_rows_json(work, out);
     work_time_json("t", work->question.t, out);
-    json_key(out, "t_next");
-    if (isnan(work->question.t_next))
-        json_null(out);
-    else
-        json_number(out, work->question.t_next);
+    if (!isnan(work->question.t_next))
+        work_time_json("t_next", work->question.t_next, out);
     json_key(out, "sampler");
     json_string(out, work->plan->stepped->name);
     work_options_json(work->plan, work->plan->stepped, out);
     work_guidance_json(work, out);
+    work_classes_json(work, out);
 }
 
 static const struct work_kind KIND = {
@@ -161,16 +159,16 @@ static struct plan *make_plan(const struct body_values *fields, struct problem *
 static bool check_draws(const struct body_values *fields, const struct plan *plan,
                         struct problem *problem)
 {
-    const char *pointer = fields->has_seed ? "/seed" : "/noise";
+    const char *seed = body_seed_pointer(fields);
 
-    if (fields->has_seed && fields->noise != NULL) {
-        problem_fault(problem, "/seed", "excludes noise: with it nothing is drawn");
+    if (seed != NULL && fields->noise != NULL) {
+        problem_fault(problem, seed, "excludes noise: with it nothing is drawn");
         return false;
     }
-    if ((!fields->has_seed && fields->noise == NULL) || one_step_draws(plan))
+    if ((seed == NULL && fields->noise == NULL) || one_step_draws(plan))
         return true;
-    problem_fault(problem, pointer, "has no use here: this step of sampler %s draws nothing",
-                  fields->sampler->name);
+    problem_fault(problem, seed != NULL ? seed : "/noise",
+                  "has no use here: this step of sampler %s draws nothing", fields->sampler->name);
     return false;
 }
 

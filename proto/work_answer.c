@@ -38,7 +38,7 @@ static void headers(struct answer *answer, const struct work *work)
 
     answer_header(answer, "X-Denoised-Model", "%s@sha256:%s", request->model->name,
                   request->model->digest);
-    if (work->draws || work->kind->tells_seeds)
+    if (work_row_has_seed(work, 0))
         seeds_header(answer, work);
     answer_header(answer, "Server-Timing", "queue;dur=%.3f, denoise;dur=%.3f, encode;dur=%.3f",
                   timing.queue_ms, timing.denoise_ms, timing.encode_ms);

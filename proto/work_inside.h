@@ -28,14 +28,14 @@ struct work_kind {
     /* By enum body_format: fills the answer, on a worker; NULL: the body does not make it. JSON is
      * one open object with id, model and params, to which members are added. */
     bool (*encode[FORMAT_NONE])(struct work *work, struct error *error);
-    /* The members of "params" beside those that all have. */
+    /* The members of "params" beside those that all have: with them another request is answered
+     * the same. */
     void (*params)(const struct work *work, struct buffer *out);
     /* On a worker, behind what was decoded: checks it, or makes starts; a fault goes to
      * given->problem. NULL: nothing to do. */
     void (*prepare)(struct work *work);
     bool starts_from_picture; /* init_image is the start of the only row */
     bool interpolates;        /* a seed makes the first row and the last, none those between */
-    bool tells_seeds;         /* in the headers, felt or not; else where they are */
     bool tells_nfe;           /* of rows that all take as many, too */
 };
 
@@ -96,16 +96,18 @@ void work_class_json(const struct model *model, int32_t label, struct buffer *ou
 void work_option_json(enum sampler_option option, double value, const int *list,
                       struct buffer *out);
 
-/* For kind->params: n and seeds; the sampler, its steps and its options; guidance. */
-void work_seeds_json(const struct work *work, struct buffer *out);
+/* For kind->params: n, and seeds where they are felt; the sampler, its steps and its options;
+ * guidance; what each row's class is. */
+void work_rows_json(const struct work *work, struct buffer *out);
 void work_sampler_json(const struct work *work, struct buffer *out);
 void work_plan_json(const struct plan *plan, const char *sampler, struct buffer *out);
 void work_guidance_json(const struct work *work, struct buffer *out);
+void work_classes_json(const struct work *work, struct buffer *out);
 
 /* The options of `sampler` that apply, as members. */
 void work_options_json(const struct plan *plan, const struct sampler *sampler, struct buffer *out);
 
-/* Whether it is a seed that makes this row. */
+/* Whether it is a seed that makes this row: told in the headers, too. */
 bool work_row_has_seed(const struct work *work, size_t row);
 
 /* The two texts of a PNG: the recipe as JSON, and as A1111 writes it. */
@@ -157,8 +159,7 @@ MUST_CHECK bool work_x_npy(struct work *work, struct error *error);
 /* Members "alpha" and "sigma". */
 void work_level_json(const struct level *level, struct buffer *out);
 
-/* For kind->params: n, and seeds where they are felt; t. */
-void work_rows_json(const struct work *work, struct buffer *out);
+/* For kind->params: t. */
 void work_time_json(const char *key, double t, struct buffer *out);
 
 /* --- work_answer.c: of a request that has ended. */

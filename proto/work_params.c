@@ -36,8 +36,10 @@ static bool some_class(const struct request *request)
     return false;
 }
 
-static void classes_json(const struct request *request, struct buffer *out)
+void work_classes_json(const struct work *work, struct buffer *out)
 {
+    const struct request *request = &work->request;
+
     json_key(out, "class");
     if (!some_class(request)) {
         json_null(out);
@@ -129,15 +131,17 @@ void work_guidance_json(const struct work *work, struct buffer *out)
 
 bool work_row_has_seed(const struct work *work, size_t row)
 {
-    return !work->kind->interpolates || row == 0 || row + 1 == work->request.n;
+    return work->draws || (work->kind->interpolates && (row == 0 || row + 1 == work->request.n));
 }
 
-void work_seeds_json(const struct work *work, struct buffer *out)
+void work_rows_json(const struct work *work, struct buffer *out)
 {
     const struct request *request = &work->request;
 
     json_key(out, "n");
     json_integer(out, (int64_t)request->n);
+    if (!work->draws)
+        return;
     json_key(out, "seeds");
     json_open(out, '[');
     for (size_t i = 0; i < request->n; i++)
@@ -152,7 +156,6 @@ void work_params_json(const struct work *work, struct buffer *out)
     json_key(out, "params");
     json_open(out, '{');
     work->kind->params(work, out);
-    classes_json(request, out);
     if (work->given != NULL)
         given_json(work->given, out);
     if (request->trajectory.every > 0) {
@@ -204,7 +207,7 @@ void work_recipe_text(const struct work *work, struct buffer *out)
     prompt_text(request, out);
     buffer_printf(out, "\nSteps: %zu, Sampler: %s, CFG scale: %s", request->plan->steps,
                   request->plan->sampler->name, guidance);
-    if (work->draws || work->kind->tells_seeds)
+    if (work_row_has_seed(work, 0))
         buffer_printf(out, ", Seed: %u", (unsigned)request->seeds[0]);
     if (!shape->is_points)
         buffer_printf(out, ", Size: %zux%zu", shape->width, shape->height);

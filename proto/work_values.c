@@ -56,13 +56,3 @@ void work_time_json(const char *key, double t, struct buffer *out)
     json_key(out, key);
     json_number(out, t);
 }
-
-void work_rows_json(const struct work *work, struct buffer *out)
-{
-    if (work->draws) {
-        work_seeds_json(work, out);
-        return;
-    }
-    json_key(out, "n");
-    json_integer(out, (int64_t)work->request.n);
-}

@@ -17,6 +17,8 @@ static const char *const methods[] = {METHODS(CHOICE_NAME) NULL};
 
 /* What "above 0" is. */
 #define ABOVE_0 1e-12
+/* Above the largest level of any table: what an answer tells of it can be asked for again. */
+#define SIGMA_LIMIT 1e12
 
 #define CHOICES(wire, list, text)                                                                  \
     {                                                                                              \
@@ -77,10 +79,10 @@ static const struct option_description options[] = {
     [OPTION_LOWER_ORDER_FINAL] =
         BOOL("lower_order_final", "the last steps are of lower order when there are few"),
     [OPTION_EULER_AT_FINAL] = BOOL("euler_at_final", "the last step is of first order"),
-    [OPTION_SIGMA_MIN] =
-        NUMBER_OR_NULL("sigma_min", ABOVE_0, 1e5, "lowest noise level; null: the model's own"),
-    [OPTION_SIGMA_MAX] =
-        NUMBER_OR_NULL("sigma_max", ABOVE_0, 1e5, "highest noise level; null: the model's own"),
+    [OPTION_SIGMA_MIN] = NUMBER_OR_NULL("sigma_min", ABOVE_0, SIGMA_LIMIT,
+                                        "lowest noise level; null: the model's own"),
+    [OPTION_SIGMA_MAX] = NUMBER_OR_NULL("sigma_max", ABOVE_0, SIGMA_LIMIT,
+                                        "highest noise level; null: the model's own"),
     [OPTION_DISABLE_CORRECTOR] =
         LIST("disable_corrector", 0.0, 99999.0, "steps, counted from 0, that are not corrected"),
     [OPTION_S_CHURN] = NUMBER("s_churn", 0.0, 1000.0,
@@ -91,7 +93,7 @@ static const struct option_description options[] = {
     [OPTION_SHIFT] =
         NUMBER("shift", .01, 100.0, "spends more (above 1) or fewer steps near the noise"),
     [OPTION_STOCHASTIC_SAMPLING] = BOOL("stochastic_sampling", "every step draws fresh noise"),
-    [OPTION_SIGMA_Q] = NUMBER("sigma_q", ABOVE_0, 1e4, "noise level to start from"),
+    [OPTION_SIGMA_Q] = NUMBER("sigma_q", ABOVE_0, SIGMA_LIMIT, "noise level to start from"),
     [OPTION_STEP_SIZE] = NUMBER("step_size", ABOVE_0, 100.0, "of a Langevin step"),
     [OPTION_SIGMA] =
         NUMBER("sigma", 0.0, 1e5, "noise level whose density is sampled; by default the smallest"),

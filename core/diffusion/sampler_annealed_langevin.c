@@ -23,6 +23,8 @@ static bool take_levels(struct plan *plan, struct error *error)
     plan->steps = config->level_count;
     plan->options.value[OPTION_SIGMA_MAX] = config->levels[0];
     plan->options.value[OPTION_SIGMA_MIN] = config->levels[plan->steps - 1];
+    /* What must not be asked for is not told either. */
+    plan->options.given[OPTION_SIGMA_MAX] = plan->options.given[OPTION_SIGMA_MIN] = false;
     return true;
 }
 

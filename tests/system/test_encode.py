@@ -275,7 +275,7 @@ class Faults(unittest.TestCase):
                  ({"sampler": "pf_ode", "method": "rk45", "max_nfe": 7}, "/max_nfe", "8.."),
                  ({"roundtrip": 1}, "/roundtrip", "true or false"),
                  ({"class": 0}, "/class", ""), ({"guidance": 1}, "/guidance", "unknown field"),
-                 ({"seed": 1}, "/seed", "unknown field"), ({"n": 1}, "/n", "unknown field"),
+                 ({"seed": 1}, "/seed", "unknown field"), ({"n": 2}, "/n", "must be 1, as many as rows"),
                  ({"eta": 0}, "/eta", "unknown field"),
                  ({"roundtripp": True}, "/roundtripp", "did you mean 'roundtrip'"),
                  ({"format": "png"}, "/format", "json, npy"),

@@ -245,7 +245,7 @@ class Refusals(unittest.TestCase):
                 ({"chain": True, "t": 500.5}, "/t", "must be a whole timestep"),
                 ({"init_image": "AAAA"}, "/init_image", "makes points"),
                 ({"seed": -1}, "/seed", "must be 0..4294967295"),
-                ({"seeds": [1]}, "/seeds", "unknown field"),
+                ({"seeds": [1, 2]}, "/seeds", "must hold n = 1"),
                 ({"steps": 5}, "/steps", "unknown field"),
                 ({"format": "apng"}, "/format", "must be one of png, json, npy"),
                 ({"model": "exact-1d", "format": "apng"}, "/format", "must be one of")):
