@@ -1,9 +1,12 @@
 /* How a run goes: the owner fills in the task while the door is closed and nobody is inside, then
  * opens the door, counts the generation up and wakes who sleeps. A worker that sees a new
- * generation steps in (door + 1), and, if the door was open, takes items from one counter until
- * there are none, then steps out. The owner takes items too, closes the door and waits until
- * nobody is inside. Who comes late finds the door closed and has missed nothing, so a run never
- * waits for a worker that has not begun.
+ * generation steps in (door + 1), and, if the door was open, takes items until there are none, then
+ * steps out. The owner takes items too, closes the door and waits until nobody is inside. Who comes
+ * late finds the door closed and has missed nothing, so a run never waits for a worker that has not
+ * begun.
+ *
+ * Each worker has a range of items of its own, always the same of as many items, so that what it
+ * left in its cache is what it asks for in the next run; who is through with that helps the others.
  *
  * Both sleeps are futex waits on the very word whose change they wait for, so that no wake-up is
  * lost: the kernel compares the word again before it lets the thread sleep. */
@@ -33,6 +36,7 @@
 #define FLUSH_DENORMS 0x8040u /* FTZ and DAZ in MXCSR */
 
 struct worker {
+    _Alignas(64) atomic_size_t next; /* item of its range */
     struct gang *gang;
     unsigned number;
     pthread_t thread;
@@ -41,15 +45,14 @@ struct worker {
 struct gang {
     unsigned threads, started; /* started: joinable ones, without the owner */
     unsigned spin_ns;          /* 0 when there are fewer processors than threads */
-    gang_task *task;           /* these three: written by the owner behind the closed door */
+    gang_task *task;           /* these four: written by the owner behind the closed door */
     void *context;
-    size_t count;
-    _Alignas(64) atomic_size_t next;
+    size_t count, ranges;
     _Alignas(64) _Atomic uint32_t door;
     _Alignas(64) _Atomic uint32_t generation;
     _Atomic uint32_t sleepers;
     atomic_bool stop;
-    struct worker workers[];
+    struct worker workers[]; /* the owner's is the first; its thread is not ours */
 };
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t expected)
@@ -96,15 +99,37 @@ void gang_float_mode(void)
 #endif
 }
 
+static size_t range_begin(const struct gang *gang, size_t range)
+{
+    return gang->count * range / gang->ranges;
+}
+
+static void take_range(struct gang *gang, size_t range, unsigned worker)
+{
+    atomic_size_t *next = &gang->workers[range].next;
+    const size_t end = range_begin(gang, range + 1);
+
+    while (atomic_load_explicit(next, memory_order_relaxed) < end) {
+        const size_t item = atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
+
+        if (item < end)
+            gang->task(gang->context, item, worker);
+    }
+}
+
 static void take_items(struct gang *gang, unsigned worker)
 {
-    for (;;) {
-        const size_t item = atomic_fetch_add_explicit(&gang->next, 1, memory_order_relaxed);
+    for (size_t i = 0; i < gang->ranges; i++)
+        take_range(gang, (worker + i) % gang->ranges, worker);
+}
 
-        if (item >= gang->count)
-            return;
-        gang->task(gang->context, item, worker);
-    }
+static void share_out(struct gang *gang, size_t count)
+{
+    gang->count = count;
+    gang->ranges = count < gang->threads ? count : gang->threads;
+    for (size_t range = 0; range < gang->ranges; range++)
+        atomic_store_explicit(&gang->workers[range].next, range_begin(gang, range),
+                              memory_order_relaxed);
 }
 
 static void step_out(struct gang *gang)
@@ -179,8 +204,7 @@ void gang_run(struct gang *gang, gang_task *task, void *context, size_t count)
     }
     gang->task = task;
     gang->context = context;
-    gang->count = count;
-    atomic_store_explicit(&gang->next, 0, memory_order_relaxed);
+    share_out(gang, count);
     (void)atomic_fetch_or(&gang->door, DOOR_OPEN);
     next_generation(gang, count - 1);
     take_items(gang, 0);
@@ -190,10 +214,11 @@ void gang_run(struct gang *gang, gang_task *task, void *context, size_t count)
 
 static bool start_worker(struct gang *gang, unsigned number, const pthread_attr_t *attributes)
 {
-    struct worker *worker = &gang->workers[number - 1];
+    struct worker *worker = &gang->workers[number];
     char name[16];
 
-    *worker = (struct worker){.gang = gang, .number = number};
+    worker->gang = gang;
+    worker->number = number;
     if (pthread_create(&worker->thread, attributes, work, worker) != 0)
         return false;
     (void)snprintf(name, sizeof name, "denoised-%u", number % 1000);
@@ -257,7 +282,7 @@ void gang_destroy(struct gang *gang)
         return;
     atomic_store(&gang->stop, true);
     next_generation(gang, GANG_THREADS_MAX);
-    for (unsigned i = 0; i < gang->started; i++)
+    for (unsigned i = 1; i <= gang->started; i++)
         (void)pthread_join(gang->workers[i].thread, NULL);
     free(gang);
 }

@@ -1,10 +1,11 @@
 /* gang.h - the team of threads that does the arithmetic.
  *
- * One owner thread calls gang_run; it works along as worker 0 and returns when every item is
- * done. Items are handed out one by one, in no promised order: a task's result must depend on its
- * item only, never on the worker, and then bits do not depend on the number of threads. Workers
- * spin for a fraction of a millisecond, then sleep. Every worker and the owner have FTZ and DAZ set
- * (gang_float_mode). Nothing is allocated after gang_create. */
+ * One owner thread calls gang_run; it works along as worker 0 and returns when every item is done.
+ * Each worker begins with a range of items of its own, always the same of as many items, then helps
+ * the others; no order is promised: a task's result must depend on its item only, never on the
+ * worker, and then bits do not depend on the number of threads. Workers spin for a fraction of a
+ * millisecond, then sleep. Every worker and the owner have FTZ and DAZ set (gang_float_mode).
+ * Nothing is allocated after gang_create. */
 #ifndef GANG_H
 #define GANG_H
 

@@ -115,6 +115,59 @@ static void all_threads_take_part_even_after_they_slept(void **state)
     gang_destroy(gang);
 }
 
+struct places {
+    struct meeting meeting;
+    unsigned worker_of[4];
+};
+
+static void note_worker(void *context, size_t item, unsigned worker)
+{
+    struct places *places = context;
+
+    places->worker_of[item] = worker;
+    meet(&places->meeting, item, worker);
+}
+
+static void a_worker_begins_with_its_own_items(void **state)
+{
+    struct gang *gang = started(4);
+
+    (void)state;
+    for (int run = 0; run < 50; run++) {
+        struct places places = {.meeting.expected = 4};
+
+        gang_run(gang, note_worker, &places, 4);
+        for (unsigned i = 0; i < 4; i++)
+            assert_int_equal(places.worker_of[i], i);
+    }
+    gang_destroy(gang);
+}
+
+/* The first item of the second half takes until all others are done. */
+static void wait_for_others(void *context, size_t item, unsigned worker)
+{
+    struct meeting *meeting = context;
+
+    (void)worker;
+    atomic_fetch_add(&meeting->arrived, 1);
+    while (item == meeting->expected / 2 && atomic_load(&meeting->arrived) < meeting->expected)
+        sched_yield();
+}
+
+static void who_is_through_helps_the_others(void **state)
+{
+    struct gang *gang = started(2);
+
+    (void)state;
+    for (int run = 0; run < 50; run++) {
+        struct meeting meeting = {.expected = 10};
+
+        gang_run(gang, wait_for_others, &meeting, 10);
+        assert_int_equal(meeting.arrived, 10);
+    }
+    gang_destroy(gang);
+}
+
 static void results_do_not_depend_on_the_number_of_threads(void **state)
 {
     unsigned want[ITEMS], got[ITEMS];
@@ -207,6 +260,8 @@ int main(void)
         cmocka_unit_test(every_item_is_done_exactly_once),
         cmocka_unit_test(many_tiny_runs_lose_no_wake_up),
         cmocka_unit_test(all_threads_take_part_even_after_they_slept),
+        cmocka_unit_test(a_worker_begins_with_its_own_items),
+        cmocka_unit_test(who_is_through_helps_the_others),
         cmocka_unit_test(results_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(workers_are_named_block_signals_and_flush_denormals),
         cmocka_unit_test(a_senseless_number_of_threads_is_refused),
