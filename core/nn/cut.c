@@ -4,7 +4,7 @@
 #include "core/nn/sizes.h"
 
 enum {
-    SMALL_WORK = 1 << 19,       /* multiply-adds that are not worth a second part */
+    SMALL_WORK = 1 << 17,       /* multiply-adds that are not worth a second part */
     PART_WORK = SMALL_WORK / 2, /* of a part, at least */
     PARTS_MAX = 8,
     PART_ROWS = 64,    /* fewer use the weights, which stream by, too little */

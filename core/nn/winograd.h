@@ -23,18 +23,22 @@
 
 static void multiply(const struct job *job, struct group group, size_t tiles)
 {
-    size_t depth = job->shape->in_channels, tap_floats = panel_floats(group.count, depth);
-    const float *weights = job->call->weights + winograd_group_offset(group.first, depth, TAPS);
+    size_t depth = job->shape->in_channels, within = group.first % WINOGRAD_COLUMNS;
+    size_t packed = group.first - within; /* the first channel of those packed together */
+    size_t width = size_smaller(job->shape->out_channels - packed, WINOGRAD_COLUMNS);
+    const float *weights = job->call->weights + winograd_group_offset(packed, depth, TAPS);
     for (size_t tap = 0; tap < TAPS; tap++) {
         struct panel_product product = {
             .rows = tiles,
             .columns = group.count,
             .depth = depth,
             .a = job->v + tap * job->in_stride,
-            .panels = weights + tap * tap_floats,
+            .panels = weights + tap * panel_floats(width, depth),
             .c = job->m + tap * job->out_stride,
             .a_ld = job->in_ld,
             .c_ld = job->out_ld,
+            .all_columns = width,
+            .first_column = within,
         };
         ISA(panel_product)(&product);
     }
@@ -46,7 +50,8 @@ static void run_block(const struct job *job, struct block block)
         transform_slice(job, block, channel);
     struct group group = {.first = job->channel_begin};
     for (; group.first < job->channel_end; group.first += group.count) {
-        group.count = size_smaller(job->channel_end - group.first, WINOGRAD_COLUMNS);
+        group.count = size_smaller(job->channel_end - group.first,
+                                   WINOGRAD_COLUMNS - group.first % WINOGRAD_COLUMNS);
         multiply(job, group, (block.end - block.begin) * job->columns);
         finish_block(job, group, block);
     }

@@ -6,6 +6,7 @@
 #include "core/nn/isa.h"
 #include "core/nn/native.h"
 #include "core/nn/pack_winograd.h"
+#include "core/nn/panel.h"
 #include "core/nn/sizes.h"
 
 #include <stdbool.h>
@@ -15,7 +16,7 @@ enum {
     BLOCK_FLOATS = 1 << 17, /* of V and M together: half of L2, unless the least tiles are more */
     BLOCK_TILES_MIN = 16,
     BLOCK_TILES_MAX = 96,
-    FEW_TILES = 32, /* up to so many, parts are of channels where there are enough */
+    FEW_TILES = 32, /* of a small map, at most */
     CHANNEL_PARTS_MAX = 2,
     ROW_PARTS_MAX = 4,
     TILES_PER_PART = 8,
@@ -69,17 +70,19 @@ static size_t scratch_floats(const struct conv_shape *shape)
            in / LANES * INPUTS * ring_row_floats(shape) + shape->in_width * LANES;
 }
 
-/* A part of a small map is some groups of channels, for which the input is transformed again; of a
- * large one some tile rows. */
+/* A part of a small map is some panels of channels, for which the input is transformed again, and
+ * so each weight is read once, by whoever has that panel; of a large map, or one with few channels,
+ * some tile rows. */
 static bool cut_by_channels(const struct conv_shape *shape)
 {
-    return tile_rows(shape) * tile_columns(shape) <= FEW_TILES &&
-           shape->out_channels > WINOGRAD_COLUMNS;
+    size_t tiles = tile_rows(shape) * tile_columns(shape);
+    size_t few = tiles < 2 * TILES_PER_PART ? PANEL_COLUMNS : WINOGRAD_COLUMNS;
+    return tiles <= FEW_TILES && shape->out_channels > few;
 }
 
 static size_t pieces(const struct conv_shape *shape)
 {
-    return cut_by_channels(shape) ? size_blocks(shape->out_channels, WINOGRAD_COLUMNS)
+    return cut_by_channels(shape) ? size_blocks(shape->out_channels, PANEL_COLUMNS)
                                   : tile_rows(shape);
 }
 
@@ -112,7 +115,7 @@ struct block {
     size_t begin, end;
 };
 
-/* Output channels [first, first + count). */
+/* Output channels [first, first + count), all of one group of pack_winograd.h. */
 struct group {
     size_t first, count;
 };
@@ -125,8 +128,8 @@ static void set_range(struct job *job, struct parts parts)
     job->rows = tile_rows(shape);
     job->channel_end = shape->out_channels;
     if (cut_by_channels(shape)) {
-        job->channel_begin = begin * WINOGRAD_COLUMNS;
-        job->channel_end = size_smaller(end * WINOGRAD_COLUMNS, shape->out_channels);
+        job->channel_begin = begin * PANEL_COLUMNS;
+        job->channel_end = size_smaller(end * PANEL_COLUMNS, shape->out_channels);
     } else {
         job->row_begin = begin;
         job->rows = end - begin;
