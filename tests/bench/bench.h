@@ -34,6 +34,19 @@ void bench_require(bool fine, const struct error *error);
 struct place *bench_places(const struct model *model, size_t count, struct arena *arena);
 size_t bench_places_bytes(const struct model *model, size_t count);
 
+/* What a forward of `count` places needs, on any gang of at most `threads`. */
+struct bench_stage {
+    const struct model *model;
+    size_t count;
+    struct place *places;
+    void *room;
+    struct arena arena;
+};
+void bench_stage_init(struct bench_stage *stage, const struct model *model, size_t count,
+                      unsigned threads);
+void bench_stage_finish(struct bench_stage *stage);
+void bench_stage_run(const struct bench_stage *stage, struct gang *gang, size_t forwards);
+
 /* Of a place in one forward of `places`, without the engine. */
 struct bench_cost {
     double cpu_seconds, wall_seconds;

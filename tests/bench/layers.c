@@ -1,5 +1,5 @@
 /* Where the time of a forward goes: its operations one by one, called as network.c calls them for
- * a group of samples on one thread. */
+ * a group of samples on one thread; with --threads, also part by part, as for samples in step. */
 #include "tests/bench/bench.h"
 
 #include "core/model/unet2d.h"
@@ -136,7 +136,8 @@ static void describe(const struct op *op, char *text, size_t size)
 struct stage {
     const struct network *network;
     struct evaluation *evaluations;
-    struct times *times; /* one an operation */
+    struct gang *gang;
+    struct times *alone, *shared; /* one an operation: CPU time; by the gang, on the wall */
     size_t repeats;
     struct arena arena;
     struct op_run run;
@@ -146,18 +147,20 @@ static void set_up(struct stage *stage, const struct model *model, size_t sample
 {
     const struct network *network = stage->network;
     const size_t evaluations = samples * sizeof *stage->evaluations;
-    const size_t times = network->op_count * sizeof *stage->times;
-    const size_t workspace = network_workspace_bytes(network, 1);
+    const size_t times = network->op_count * sizeof *stage->alone;
+    const unsigned threads = gang_threads(stage->gang);
+    const size_t workspace = network_workspace_bytes(network, threads);
     const struct place *places;
     struct error error;
 
     bench_require(arena_init(&stage->arena,
-                             arena_rounded(evaluations) + arena_rounded(times) +
+                             arena_rounded(evaluations) + 2 * arena_rounded(times) +
                                  arena_rounded(workspace) + bench_places_bytes(model, samples),
                              &error),
                   &error);
     stage->evaluations = arena_take(&stage->arena, evaluations);
-    stage->times = arena_take(&stage->arena, times);
+    stage->alone = arena_take(&stage->arena, times);
+    stage->shared = arena_take(&stage->arena, times);
     float *room = arena_take(&stage->arena, workspace);
     places = bench_places(model, samples, &stage->arena);
     for (size_t i = 0; i < samples; i++)
@@ -165,11 +168,42 @@ static void set_up(struct stage *stage, const struct model *model, size_t sample
                                                     .output = places[i].output,
                                                     .time = places[i].time,
                                                     .label = places[i].label};
-    stage->run = (struct op_run){.network = network,
-                                 .evaluation = stage->evaluations,
-                                 .samples = samples,
-                                 .activations = room,
-                                 .scratch = room + network->group * network->activation_floats};
+    stage->run =
+        (struct op_run){.network = network,
+                        .evaluation = stage->evaluations,
+                        .samples = samples,
+                        .activations = room,
+                        .scratch = room + threads * network->group * network->activation_floats};
+}
+
+static size_t parts_of(const struct stage *stage)
+{
+    return stage->run.op->kind->parts(stage->network->kernels, stage->run.op);
+}
+
+static double alone_seconds(struct stage *stage)
+{
+    const double start = thread_seconds();
+
+    op_run_parts(&stage->run, (struct parts){0, parts_of(stage)});
+    return thread_seconds() - start;
+}
+
+static void run_part(void *context, size_t item, unsigned worker)
+{
+    const struct stage *stage = context;
+    struct op_run run = stage->run;
+
+    run.scratch += worker * stage->network->scratch_floats;
+    op_run_parts(&run, (struct parts){item, item + 1});
+}
+
+static double shared_seconds(struct stage *stage)
+{
+    const double start = bench_wall_seconds();
+
+    gang_run(stage->gang, run_part, stage, parts_of(stage));
+    return bench_wall_seconds() - start;
 }
 
 /* From the first to the last, again and again, so that weights are as cold as they are there. */
@@ -181,16 +215,16 @@ static void run_all(struct stage *stage)
     for (stage->repeats = 0;
          stage->repeats < REPEATS_MIN ||
          (stage->repeats < REPEATS_MAX && thread_seconds() - begin < SECONDS_MAX);
-         stage->repeats++)
+         stage->repeats++) {
         for (size_t i = 0; i < network->op_count; i++) {
-            const struct op *op = &network->ops[i];
-            const struct parts all = {0, op->kind->parts(network->kernels, op)};
-            const double start = thread_seconds();
-
-            stage->run.op = op;
-            op_run_parts(&stage->run, all);
-            stage->times[i].of[stage->repeats] = thread_seconds() - start - clock;
+            stage->run.op = &network->ops[i];
+            stage->alone[i].of[stage->repeats] = alone_seconds(stage) - clock;
         }
+        for (size_t i = 0; gang_threads(stage->gang) > 1 && i < network->op_count; i++) {
+            stage->run.op = &network->ops[i];
+            stage->shared[i].of[stage->repeats] = shared_seconds(stage);
+        }
+    }
 }
 
 /* --- tables --- */
@@ -198,6 +232,7 @@ static void run_all(struct stage *stage)
 struct sum {
     size_t count;
     double seconds, work;
+    double shared; /* seconds by the gang; 0: not measured */
 };
 
 static void print_row(const char *name, const char *shape, struct sum sum, double peak)
@@ -207,6 +242,10 @@ static void print_row(const char *name, const char *shape, struct sum sum, doubl
     printf("  %-20s %-32s %9.2f MMAC %10.1f us", name, shape, sum.work / 1e6, 1e6 * sum.seconds);
     if (sum.work > 0.0)
         printf(" %8.1f GFLOP/s %6.1f %%", rate, 100.0 * rate / peak);
+    else if (sum.shared > 0.0)
+        printf("%26s", "");
+    if (sum.shared > 0.0)
+        printf(" %10.1f us shared, %.2f times", 1e6 * sum.shared, sum.seconds / sum.shared);
     printf("\n");
 }
 
@@ -215,6 +254,7 @@ static void add(struct sum *to, struct sum what)
     to->count += what.count;
     to->seconds += what.seconds;
     to->work += what.work;
+    to->shared += what.shared;
 }
 
 static void print_sums(const struct sum *kinds, struct sum remembered, double peak)
@@ -234,18 +274,31 @@ static void print_sums(const struct sum *kinds, struct sum remembered, double pe
     print_row("remembered", "of time and label", remembered, peak);
 }
 
+/* What a sample takes of an operation. By the gang it is the shortest time: the wall's clock also counts
+ * what the machine gives to others. */
+static struct sum sum_of(const struct stage *stage, size_t op)
+{
+    const double samples = (double)stage->run.samples;
+    struct sum sum = {.count = 1, .work = op_work(&stage->network->ops[op])};
+
+    sum.seconds = median_of(stage->alone[op].of, stage->repeats) / samples;
+    if (gang_threads(stage->gang) > 1) {
+        (void)median_of(stage->shared[op].of, stage->repeats); /* sorts */
+        sum.shared = stage->shared[op].of[0] / samples;
+    }
+    return sum;
+}
+
 /* Times are of a sample. */
 static void print_table(struct stage *stage, double peak)
 {
     const struct network *network = stage->network;
     struct sum kinds[KIND_COUNT] = {{.count = 0}}, remembered = {.count = 0};
-    const double samples = (double)stage->run.samples;
     char shape[64];
 
     for (size_t i = 0; i < network->op_count; i++) {
         const struct op *op = &network->ops[i];
-        const double seconds = median_of(stage->times[i].of, stage->repeats) / samples;
-        const struct sum sum = {.count = 1, .seconds = seconds, .work = op_work(op)};
+        const struct sum sum = sum_of(stage, i);
 
         describe(op, shape, sizeof shape);
         print_row(KINDS[kind_of(op)].name, shape, sum, peak);
@@ -254,11 +307,11 @@ static void print_table(struct stage *stage, double peak)
     print_sums(kinds, remembered, peak);
 }
 
-static void bench_unet(const struct model *model, size_t batch)
+static void bench_unet(const struct model *model, struct gang *gang, size_t batch)
 {
     const struct unet2d *unet = model->network;
     const size_t samples = batch < unet->network.group ? batch : unet->network.group;
-    struct stage stage = {.network = &unet->network};
+    struct stage stage = {.network = &unet->network, .gang = gang};
 
     set_up(&stage, model, samples);
     run_all(&stage);
@@ -275,5 +328,5 @@ void bench_layers(const struct bench *bench, const struct bench_arguments *argum
     for (size_t i = 0; i < bench->catalog.count; i++)
         for (size_t j = 0; j < arguments->batch_count; j++)
             if (bench->catalog.models[i]->family == &family_unet2d)
-                bench_unet(bench->catalog.models[i], arguments->batches[j]);
+                bench_unet(bench->catalog.models[i], bench->gang, arguments->batches[j]);
 }

@@ -31,6 +31,19 @@ double bench_wall_seconds(void)
     return seconds_of(CLOCK_MONOTONIC);
 }
 
+static int ascending(const void *left, const void *right)
+{
+    const double a = *(const double *)left, b = *(const double *)right;
+
+    return a < b ? -1 : a > b;
+}
+
+double median_of(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, ascending);
+    return count % 2 != 0 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
+}
+
 void bench_fail(const struct error *error)
 {
     fprintf(stderr, "bench: %s: %s\n", error_name(error->code), error->text);
@@ -66,32 +79,49 @@ struct place *bench_places(const struct model *model, size_t count, struct arena
     return places;
 }
 
+void bench_stage_init(struct bench_stage *stage, const struct model *model, size_t count,
+                      unsigned threads)
+{
+    const size_t workspace = model->family->workspace_bytes(model, threads);
+    struct error error;
+
+    *stage = (struct bench_stage){.model = model, .count = count};
+    bench_require(arena_init(&stage->arena,
+                             arena_rounded(workspace) + bench_places_bytes(model, count), &error),
+                  &error);
+    stage->room = arena_take(&stage->arena, workspace);
+    stage->places = bench_places(model, count, &stage->arena);
+}
+
+void bench_stage_finish(struct bench_stage *stage)
+{
+    arena_finish(&stage->arena);
+}
+
+void bench_stage_run(const struct bench_stage *stage, struct gang *gang, size_t forwards)
+{
+    for (size_t i = 0; i < forwards; i++)
+        stage->model->family->evaluate(stage->model, stage->places, stage->count, gang,
+                                       stage->room);
+}
+
 struct bench_cost bench_forward(struct gang *gang, const struct model *model, size_t count)
 {
-    const size_t workspace = model->family->workspace_bytes(model, gang_threads(gang));
-    struct error error;
-    struct arena arena;
-    struct place *places;
+    struct bench_stage stage;
     double cpu, wall, spent = 0.0;
     size_t forwards = 0, chunk = 1; /* between two looks at the clock, which costs half a us */
-    void *room;
 
-    bench_require(
-        arena_init(&arena, arena_rounded(workspace) + bench_places_bytes(model, count), &error),
-        &error);
-    room = arena_take(&arena, workspace);
-    places = bench_places(model, count, &arena);
-    model->family->evaluate(model, places, count, gang, room);
+    bench_stage_init(&stage, model, count, gang_threads(gang));
+    bench_stage_run(&stage, gang, 1);
     cpu = bench_cpu_seconds();
     wall = bench_wall_seconds();
     for (; spent < FORWARD_SECONDS; chunk = forwards) {
-        for (size_t i = 0; i < chunk; i++)
-            model->family->evaluate(model, places, count, gang, room);
+        bench_stage_run(&stage, gang, chunk);
         forwards += chunk;
         spent = bench_cpu_seconds() - cpu;
     }
     wall = bench_wall_seconds() - wall;
-    arena_finish(&arena);
+    bench_stage_finish(&stage);
     return (struct bench_cost){.cpu_seconds = spent / (double)(forwards * count),
                                .wall_seconds = wall / (double)(forwards * count)};
 }
