@@ -1,5 +1,6 @@
 #include "core/model/model.h"
 #include "core/train/checkpoint.h"
+#include "core/train/file_write.h"
 #include "core/train/folder_write.h"
 #include "server/command.h"
 #include "server/daemon.h"
@@ -30,7 +31,7 @@ struct run {
     struct train_options options;
     struct train *train;
     const char *out; /* in settings */
-    bool is_new;     /* we made the folder */
+    bool is_new;     /* we made the folder, and nobody else writes into it */
     int folder;      /* held as a lock; -1 before */
 };
 
@@ -90,20 +91,6 @@ static bool check_out(char *out, struct error *error)
                      out, MODEL_NAME_MAX);
 }
 
-static bool make_folder(struct run *run, struct error *error)
-{
-    if (mkdir(run->out, 0777) == 0) {
-        run->is_new = true;
-        return true;
-    }
-    if (errno == EEXIST)
-        return error_set(error, ERROR_INVALID,
-                         "%.200s is there already: say another --out, or --resume to go on with it",
-                         run->out);
-    return error_set(error, ERROR_IO, "%.200s: cannot be made: %s", run->out,
-                     errno == ENOENT ? "there is no folder around it" : strerror(errno));
-}
-
 /* Two trainings would write over each other. */
 static bool lock_folder(struct run *run, struct error *error)
 {
@@ -113,6 +100,23 @@ static bool lock_folder(struct run *run, struct error *error)
     if (run->folder >= 0 && errno == EWOULDBLOCK)
         return error_set(error, ERROR_INVALID, "%.200s: another training writes into it", run->out);
     return error_set(error, ERROR_IO, "%.200s: cannot be opened: %s", run->out, strerror(errno));
+}
+
+/* A training that was killed before its first checkpoint leaves an unused one. */
+static bool make_folder(struct run *run, struct error *error)
+{
+    if (mkdir(run->out, 0777) == 0) {
+        run->is_new = lock_folder(run, error);
+        return run->is_new;
+    }
+    if (errno == EEXIST && file_folder_is_unused(run->out))
+        return lock_folder(run, error);
+    if (errno == EEXIST)
+        return error_set(error, ERROR_INVALID,
+                         "%.200s is there already: say another --out, or --resume to go on with it",
+                         run->out);
+    return error_set(error, ERROR_IO, "%.200s: cannot be made: %s", run->out,
+                     errno == ENOENT ? "there is no folder around it" : strerror(errno));
 }
 
 /* --- from the command line to a training --- */
@@ -125,7 +129,9 @@ static bool take_checkpoint(struct run *run, struct error *error)
         return train_settings_merge(&run->settings, kept, error);
     if (error->code == ERROR_NOT_FOUND)
         return error_set(error, ERROR_NOT_FOUND,
-                         "%.200s has no " CHECKPOINT_NAME ": there is nothing to resume", run->out);
+                         "%.200s has no " CHECKPOINT_NAME ": there is nothing to resume, "
+                         "say what to train without --resume",
+                         run->out);
     return false;
 }
 
@@ -168,7 +174,7 @@ static bool prepare(struct run *run, struct error *error)
     if (!settle(run, error) || !create(run, error))
         return false;
     if (!run->settings.resume)
-        return make_folder(run, error) && lock_folder(run, error);
+        return make_folder(run, error);
     return lock_folder(run, error) && checkpoint_read(run->out, run->train, error);
 }
 

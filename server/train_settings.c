@@ -157,7 +157,7 @@ static const struct {
     [ASKED_SEED] = {"seed", "N", "0", "equal seeds give equal models",
                     "a whole number of 0 to 4294967295", read_whole, 0, 4294967295.0},
     [ASKED_POINTS] = {"points", NULL, NULL, NULL, NULL, read_text, 1, 500},
-    [ASKED_OUT] = {"out", "DIR", NULL, "the model's folder, which must not exist",
+    [ASKED_OUT] = {"out", "DIR", NULL, "the model's folder, new or empty",
                    "a path of 1 to 500 bytes", read_text, 1, 500},
     [ASKED_CHECKPOINT] = {"checkpoint", "N", "1000",
                           "iterations from one checkpoint in DIR to the next; 0: at the end only",

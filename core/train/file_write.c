@@ -1,5 +1,6 @@
 #include "core/train/file_write.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define HIDDEN_END ".partial"
 
 struct paths {
     char folder[PATH_MAX], file[PATH_MAX], hidden[PATH_MAX];
@@ -26,7 +29,7 @@ static bool name_paths(struct paths *paths, const char *directory, const char *n
 
     return (size_t)snprintf(paths->folder, size, "%s/%.*s", directory, folder_size, name) < size &&
            (size_t)snprintf(paths->file, size, "%s/%s", directory, name) < size &&
-           (size_t)snprintf(paths->hidden, size, "%s.%s.partial", paths->folder, last) < size;
+           (size_t)snprintf(paths->hidden, size, "%s.%s" HIDDEN_END, paths->folder, last) < size;
 }
 
 static bool write_all(int descriptor, const struct buffer *content)
@@ -100,4 +103,25 @@ bool file_write(const char *directory, const char *name, const struct buffer *co
         return fault(paths.file, "replaced", error);
     }
     return sync_folder(paths.folder) || fault(paths.folder, "written", error);
+}
+
+static bool is_hidden(const char *name)
+{
+    const size_t size = strlen(name), end = sizeof HIDDEN_END - 1;
+
+    return name[0] == '.' && size > end && strcmp(name + size - end, HIDDEN_END) == 0;
+}
+
+bool file_folder_is_unused(const char *path)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    bool is_unused = folder != NULL;
+
+    while (is_unused && (entry = readdir(folder)) != NULL)
+        is_unused = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+                    is_hidden(entry->d_name);
+    if (folder != NULL)
+        (void)closedir(folder);
+    return is_unused;
 }

@@ -13,4 +13,7 @@
 MUST_CHECK bool file_write(const char *directory, const char *name, const struct buffer *content,
                            struct error *error);
 
+/* Whether a folder holds nothing but, perhaps, hidden names of writes that were cut off. */
+bool file_folder_is_unused(const char *path);
+
 #endif

@@ -336,6 +336,34 @@ class Stopped(Training):
         _, complained = self.train(*wild, "--clip-norm", 1, out=self.directory / "tame")
         self.assertRegex(complained, r"iteration 200 of 200  loss \S+  rate \S+  norm \S+  0 s left\n$")
 
+    def test_killed_while_it_writes_its_model_it_goes_on_to_equal_files(self):
+        short = ["--data", "shapes", *SMALL, "--iterations", 60, "--checkpoint", 1]
+        self.train(*short, out=self.directory / "whole")
+        whole = files(self.directory / "whole")
+        for seen in ("model/config.json", "scheduler", "denoised.json", "model_index.json"):
+            with self.subTest(seen):
+                process = self.start(*short)
+                wait_for((self.out / seen).exists, seen)
+                process.kill()
+                process.communicate(timeout=daemon.PATIENCE)
+                self.train("--resume")
+                self.assertEqual(files(self.out), whole)
+                self.assertEqual([path for path in self.out.rglob(".*")], [])
+                shutil.rmtree(self.out)
+
+    def test_killed_before_its_first_checkpoint_it_begins_again(self):
+        process = self.start("--data", "shapes", *SMALL, "--iterations", 100000000, "--checkpoint", 0)
+        wait_for(self.out.exists, "the folder")
+        process.kill()
+        process.communicate(timeout=daemon.PATIENCE)
+        (self.out / ".checkpoint.safetensors.partial").write_text("cut")
+        _, complained = self.train("--resume", code=2)
+        self.assertIn("nothing to resume, say what to train without --resume", complained)
+        self.train(*self.SHORT)
+        self.train(*self.SHORT, out=self.directory / "whole")
+        self.assertEqual(files(self.out), files(self.directory / "whole"))
+        self.assertFalse((self.out / ".checkpoint.safetensors.partial").exists())
+
     def test_only_the_same_training_is_resumed(self):
         path = self.write("1\n2\n3\n")
         self.train("--data", path, *SMALL, "--iterations", 20)

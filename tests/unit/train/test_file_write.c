@@ -134,6 +134,24 @@ static void a_folder_in_its_place_stays_and_nothing_is_left_beside_it(void **sta
     assert_int_equal(entries(), 1);
 }
 
+static void a_folder_is_unused_until_a_whole_file_is_in_it(void **state)
+{
+    (void)state;
+    assert_true(file_folder_is_unused(scratch.path));
+    scratch_text(&scratch, ".a.partial", "cut");
+    assert_true(file_folder_is_unused(scratch.path));
+    assert_false(file_folder_is_unused(scratch_path(&scratch, ".a.partial")));
+    assert_false(file_folder_is_unused(scratch_path(&scratch, "none")));
+    for (size_t i = 0; i < 3; i++) {
+        const char *const names[] = {"a", ".a", "a.partial"};
+
+        scratch_text(&scratch, names[i], "");
+        assert_false(file_folder_is_unused(scratch.path));
+        scratch_remove(&scratch, names[i]);
+    }
+    assert_true(file_folder_is_unused(scratch.path));
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -158,6 +176,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_link_is_replaced_not_followed, start, end),
         cmocka_unit_test_setup_teardown(a_folder_in_its_place_stays_and_nothing_is_left_beside_it,
                                         start, end),
+        cmocka_unit_test_setup_teardown(a_folder_is_unused_until_a_whole_file_is_in_it, start, end),
         cmocka_unit_test_setup_teardown(what_cannot_be_written_is_named, start, end),
     };
 
