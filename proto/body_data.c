@@ -6,22 +6,34 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* n from the entries of an array; 0 where it has a fault. */
-static void count_rows(struct body_reading *reading, const char *name, const struct cJSON *value)
+static void count_rows(struct body_reading *reading, const struct body_field *field,
+                       const struct cJSON *value)
 {
-    const int count = cJSON_GetArraySize(value);
     const size_t limit = body_n_limit(reading->context, reading->fields.model);
+    const size_t count = body_array_rows(field, value, reading->fields.model);
     char pointer[32];
 
-    (void)snprintf(pointer, sizeof pointer, "/%s", name);
-    if (!cJSON_IsArray(value))
+    if (count == SIZE_MAX)
         return;
-    if (count >= 1 && (size_t)count <= limit)
-        reading->fields.n = (size_t)count;
+    (void)snprintf(pointer, sizeof pointer, "/%s", field->name);
+    if (count >= 1 && count <= limit)
+        reading->fields.n = count;
     else
-        problem_fault(reading->problem, pointer, "must hold 1..%zu entries, got %d", limit, count);
+        problem_fault(reading->problem, pointer, "must hold 1..%zu entries, got %zu", limit, count);
+}
+
+static void read_array(struct body_reading *reading, const struct body_field *field,
+                       const struct cJSON *value)
+{
+    if (value == NULL)
+        return;
+    if (reading->fields.start.value == NULL)
+        count_rows(reading, field, value);
+    body_read_start(reading, field, value);
 }
 
 static void read_data(struct body_reading *reading, const struct body_field *field,
@@ -29,15 +41,22 @@ static void read_data(struct body_reading *reading, const struct body_field *fie
 {
     const struct model *model = reading->fields.model;
 
-    if (value != NULL) {
-        count_rows(reading, field->name, value);
-        body_read_start(reading, field, value);
-    } else if (reading->fields.init_image != NULL) {
+    read_array(reading, field, value);
+    if (reading->fields.start.value != NULL)
+        return;
+    if (reading->fields.init_image != NULL)
         reading->fields.n = 1;
-    } else {
+    else
         problem_fault(reading->problem, "/x_0", "must be given%s: the data",
                       model == NULL || !model->shape.is_points ? ", or init_image" : "");
-    }
+}
+
+static void read_state(struct body_reading *reading, const struct body_field *field,
+                       const struct cJSON *value)
+{
+    read_array(reading, field, value);
+    if (reading->fields.start.value == NULL)
+        problem_fault(reading->problem, "/x_t", "must be given: where the model is asked");
 }
 
 static void read_rows(struct body_reading *reading, const struct body_field *field,
@@ -53,20 +72,6 @@ static void read_rows(struct body_reading *reading, const struct body_field *fie
     if (rows != 0 && (size_t)n != rows)
         problem_fault(reading->problem, "/n", "must be %zu, as many as rows are given, got %.0f",
                       rows, n);
-}
-
-static void read_state(struct body_reading *reading, const struct body_field *field,
-                       const struct cJSON *value)
-{
-    char pointer[32];
-
-    (void)snprintf(pointer, sizeof pointer, "/%s", field->name);
-    if (value == NULL) {
-        problem_fault(reading->problem, pointer, "must be given: where the model is asked");
-        return;
-    }
-    count_rows(reading, field->name, value);
-    body_read_start(reading, field, value);
 }
 
 /* Into *t; NaN where it is none of this model's process. */
@@ -124,14 +129,38 @@ static void read_time_next(struct body_reading *reading, const struct body_field
                   text);
 }
 
-#define ROWS "{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"array\"}}"
+#define ROWS   "{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"array\"}}"
+#define BASE64 "{\"type\":\"string\",\"contentEncoding\":\"base64\"}"
 
-const struct body_field FIELD_X0 = {
-    .name = "x_0",
-    .help = "data, an array of rows: H,W,C numbers each of an image, D of a point; excludes "
+/* A field and the one that packs it. */
+#define ARRAY_FIELD(code, text, about, function)                                                   \
+    const struct body_field FIELD_##code = {                                                       \
+        .name = (text), .help = (about), .schema = ROWS, .read = (function)}
+#define PACKED_FIELD(code, text, function)                                                         \
+    const struct body_field FIELD_##code = {                                                       \
+        .name = text "_f32",                                                                       \
+        .help = text " as answers with encoding f32 have it: float32, little-endian, in base64, "  \
+                     "with or without the header of its npy file",                                 \
+        .schema = BASE64,                                                                          \
+        .packs = (text),                                                                           \
+        .read = (function)}
+
+ARRAY_FIELD(X0, "x_0",
+            "data, an array of rows: H,W,C numbers each of an image, D of a point; excludes "
             "init_image",
-    .schema = ROWS,
-    .read = read_data};
+            read_array);
+PACKED_FIELD(X0_F32, "x_0", read_data);
+ARRAY_FIELD(X_T, "x_t",
+            "noisy data, an array of rows: H,W,C numbers each of an image, D of a point",
+            read_array);
+PACKED_FIELD(X_T_F32, "x_t", read_state);
+PACKED_FIELD(POINTS_F32, "x_t", read_array);
+ARRAY_FIELD(EPS, "eps", "the noise itself, in the shape of x_0, in place of a draw; excludes seed",
+            body_read_noise);
+PACKED_FIELD(EPS_F32, "eps", body_read_noise);
+ARRAY_FIELD(NOISE, "noise", "z of the step, in the shape of x_t, in place of a draw; excludes seed",
+            body_read_noise);
+PACKED_FIELD(NOISE_F32, "noise", body_read_noise);
 
 const struct body_field FIELD_ROWS = {
     .name = "n",
@@ -139,12 +168,6 @@ const struct body_field FIELD_ROWS = {
     .schema = "{\"type\":\"integer\"}",
     .minimum = 1,
     .read = read_rows};
-
-const struct body_field FIELD_X_T = {
-    .name = "x_t",
-    .help = "noisy data, an array of rows: H,W,C numbers each of an image, D of a point",
-    .schema = ROWS,
-    .read = read_state};
 
 const struct body_field FIELD_T = {
     .name = "t",
@@ -158,15 +181,3 @@ const struct body_field FIELD_T_NEXT = {
     .help = "the time that the step goes to, below t; not given: the data, alpha 1 and sigma 0",
     .schema = "{\"type\":\"number\"}",
     .read = read_time_next};
-
-const struct body_field FIELD_EPS = {
-    .name = "eps",
-    .help = "the noise itself, in the shape of x_0, in place of a draw; excludes seed",
-    .schema = ROWS,
-    .read = body_read_noise};
-
-const struct body_field FIELD_NOISE = {
-    .name = "noise",
-    .help = "z of the step, in the shape of x_t, in place of a draw; excludes seed",
-    .schema = ROWS,
-    .read = body_read_noise};

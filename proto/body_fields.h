@@ -45,6 +45,14 @@ struct body_question {
     struct quiver_grid grid; /* size 0: no grid stands for x_t */
 };
 
+/* Rows of values that a body holds. */
+struct body_array {
+    const struct cJSON *value; /* NULL: not given */
+    const char *name;          /* of what they are: x_T, x_0, x_t, eps, noise */
+    const char *field;         /* that they came by: that name, or with _f32 behind it */
+    bool is_packed;            /* float32 in base64, not arrays within arrays */
+};
+
 /* What a body says, field by field. Pointers are into the JSON, the catalog and the tables. */
 struct body_values {
     const struct model *model; /* NULL: the field has a fault */
@@ -68,10 +76,8 @@ struct body_values {
     const struct cJSON *init_image, *mask; /* strings of base64, or NULL */
     bool has_strength;
     double strength;
-    const struct cJSON *start; /* what rows begin with, an array of n; NULL: not given */
-    const char *start_name;    /* of that field: x_T, x_0, x_t */
-    const struct cJSON *noise; /* likewise in place of what is drawn */
-    const char *noise_name;    /* eps, noise */
+    struct body_array start; /* what n rows begin with */
+    struct body_array noise; /* likewise in place of what is drawn */
     struct likelihood_values likelihood;
     bool roundtrip; /* /encode: and back again */
     struct body_question question;
@@ -97,6 +103,7 @@ struct body_field {
     const char *schema;         /* JSON Schema of the value */
     double minimum, maximum;    /* of a number; equal: only the model knows */
     const char *const *choices; /* NULL-terminated, or NULL */
+    const char *packs;          /* the field whose values it holds as float32 in base64, or NULL */
     /* Called for every field in the table's order: `value` is NULL when it is not given. */
     void (*read)(struct body_reading *reading, const struct body_field *field,
                  const struct cJSON *value);
@@ -127,12 +134,15 @@ extern const struct body_field FIELD_MODEL, FIELD_N, FIELD_SEED, FIELD_SEEDS, FI
 extern const struct body_field FIELD_CLASS;                  /* body_class.c */
 extern const struct body_field FIELD_FORMAT, FIELD_ENCODING; /* body_format.c */
 extern const struct body_field FIELD_INIT_IMAGE, FIELD_MASK, FIELD_STRENGTH, FIELD_START,
-    FIELD_TRAJECTORY, FIELD_X0_IMAGE; /* body_given.c; START: x_T; X0_IMAGE: init_image as x_0 */
+    FIELD_START_F32, FIELD_TRAJECTORY,
+    FIELD_X0_IMAGE; /* body_given.c; START: x_T; X0_IMAGE: init_image as x_0 */
 extern const struct body_field FIELD_INTERPOLATE; /* sample_interpolate.c */
 
 /* What is asked about, body_data.c: n is as many as x_0 or x_t has entries, 1 of an init_image,
- * which is to be read before x_0. T before T_NEXT; EPS and NOISE where n is known. */
-extern const struct body_field FIELD_X0, FIELD_X_T, FIELD_T, FIELD_T_NEXT, FIELD_EPS, FIELD_NOISE;
+ * which is to be read before x_0; behind either its F32, which tells that both are missing, but not
+ * POINTS_F32. T before T_NEXT; EPS and NOISE where n is known. */
+extern const struct body_field FIELD_X0, FIELD_X0_F32, FIELD_X_T, FIELD_X_T_F32, FIELD_POINTS_F32,
+    FIELD_T, FIELD_T_NEXT, FIELD_EPS, FIELD_EPS_F32, FIELD_NOISE, FIELD_NOISE_F32;
 
 /* Behind these: n, of a request that says it, too. */
 extern const struct body_field FIELD_ROWS;
@@ -176,7 +186,12 @@ bool body_has_picture(const struct model *model); /* its samples can be drawn */
 bool body_makes_numbers(const struct model *model, enum body_format format);
 enum body_format body_usual_json(const struct model *model);
 
-/* body_given.c: arrays of n entries, by the name of their field, into `start` or `noise`. */
+/* body_given.c: as many rows as an array has, whether it is packed or not; SIZE_MAX: the value is
+ * none, or the model must be known. */
+size_t body_array_rows(const struct body_field *field, const struct cJSON *value,
+                       const struct model *model);
+
+/* Into `start` or `noise`: n rows, or a fault. */
 void body_read_start(struct body_reading *reading, const struct body_field *field,
                      const struct cJSON *value);
 void body_read_noise(struct body_reading *reading, const struct body_field *field,

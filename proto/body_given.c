@@ -4,6 +4,7 @@
 
 #include "core/image/png_read.h"
 #include "proto/base64.h"
+#include "proto/npy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -91,19 +92,81 @@ static void read_strength(struct body_reading *reading, const struct body_field 
         problem_fault(reading->problem, "/strength", "needs init_image: the picture to begin from");
 }
 
+/* Bytes that the text stands for, if it is base64, without an npy file's header. */
+static size_t packed_bytes(const char *text)
+{
+    const size_t length = strlen(text);
+    size_t bytes = length / 4 * 3, size, header = 0;
+    unsigned char start[NPY_START];
+    struct error error;
+
+    for (size_t i = 1; i <= 2 && i <= length && text[length - i] == '='; i++)
+        bytes--;
+    if (length > NPY_START / 3 * 4 &&
+        base64_decode(text, NPY_START / 3 * 4, start, &size, &error) && size == NPY_START)
+        header = npy_header_size(start);
+    return header <= bytes ? bytes - header : 0;
+}
+
+size_t body_array_rows(const struct body_field *field, const struct cJSON *value,
+                       const struct model *model)
+{
+    const size_t row = model == NULL ? 0 : model->shape.dim * sizeof(float);
+    size_t bytes;
+
+    if (field->packs == NULL)
+        return cJSON_IsArray(value) ? (size_t)cJSON_GetArraySize(value) : SIZE_MAX;
+    if (!cJSON_IsString(value) || row == 0 || strlen(value->valuestring) % 4 != 0)
+        return SIZE_MAX;
+    bytes = packed_bytes(value->valuestring);
+    return bytes % row == 0 ? bytes / row : SIZE_MAX;
+}
+
 /* One entry a row, which are counted here and read on a worker. */
 static void check_entries(struct body_reading *reading, const struct body_field *field,
                           const struct cJSON *value)
 {
     const struct body_values *fields = &reading->fields;
+    const size_t rows = body_array_rows(field, value, fields->model);
     char got[GOT_SIZE], pointer[32];
 
     (void)snprintf(pointer, sizeof pointer, "/%s", field->name);
-    if (!cJSON_IsArray(value))
+    if (rows != SIZE_MAX) {
+        if (fields->n != 0 && rows != fields->n)
+            problem_fault(reading->problem, pointer, "must hold n = %zu entries, got %zu",
+                          fields->n, rows);
+    } else if (field->packs == NULL) {
         problem_fault(reading->problem, pointer, "must be an array, got %s", body_got(value, got));
-    else if (fields->n != 0 && (size_t)cJSON_GetArraySize(value) != fields->n)
-        problem_fault(reading->problem, pointer, "must hold n = %zu entries, got %d", fields->n,
-                      cJSON_GetArraySize(value));
+    } else if (!cJSON_IsString(value)) {
+        problem_fault(reading->problem, pointer, "must be float32 numbers in base64, got %s",
+                      body_got(value, got));
+    } else if (fields->model != NULL) {
+        problem_fault(reading->problem, pointer,
+                      "must be rows of %zu float32 numbers in base64, little-endian, or an npy "
+                      "file of them",
+                      fields->model->shape.dim);
+    }
+}
+
+static struct body_array array_of(const struct body_field *field, const struct cJSON *value)
+{
+    const bool is_packed = field->packs != NULL;
+
+    return (struct body_array){value, is_packed ? field->packs : field->name, field->name,
+                               is_packed};
+}
+
+/* Both spellings of one array. */
+static bool is_first(struct body_reading *reading, const struct body_field *field,
+                     const struct body_array *array)
+{
+    char pointer[32];
+
+    if (array->value == NULL)
+        return true;
+    (void)snprintf(pointer, sizeof pointer, "/%s", field->name);
+    problem_fault(reading->problem, pointer, "excludes %s: give one of the two", array->field);
+    return false;
 }
 
 void body_read_start(struct body_reading *reading, const struct body_field *field,
@@ -111,10 +174,9 @@ void body_read_start(struct body_reading *reading, const struct body_field *fiel
 {
     char pointer[32];
 
-    if (value == NULL)
+    if (value == NULL || !is_first(reading, field, &reading->fields.start))
         return;
-    reading->fields.start = value;
-    reading->fields.start_name = field->name;
+    reading->fields.start = array_of(field, value);
     (void)snprintf(pointer, sizeof pointer, "/%s", field->name);
     if (reading->fields.init_image != NULL)
         problem_fault(reading->problem, pointer, "excludes init_image: give one of the two");
@@ -127,10 +189,9 @@ void body_read_start(struct body_reading *reading, const struct body_field *fiel
 void body_read_noise(struct body_reading *reading, const struct body_field *field,
                      const struct cJSON *value)
 {
-    if (value == NULL)
+    if (value == NULL || !is_first(reading, field, &reading->fields.noise))
         return;
-    reading->fields.noise = value;
-    reading->fields.noise_name = field->name;
+    reading->fields.noise = array_of(field, value);
     check_entries(reading, field, value);
 }
 
@@ -178,6 +239,15 @@ const struct body_field FIELD_START = {
     .help = "n starts in the order of the answers and the sampler's own coordinates, in place of "
             "the first draws; excludes seed where the sampler draws nothing else",
     .schema = "{\"type\":\"array\",\"items\":{\"type\":\"array\"}}",
+    .read = body_read_start};
+
+const struct body_field FIELD_START_F32 = {
+    .name = "x_T_f32",
+    .help =
+        "x_T as /encode returns it with encoding f32: float32, little-endian, in base64, with or "
+        "without the header of its npy file",
+    .schema = "{\"type\":\"string\",\"contentEncoding\":\"base64\"}",
+    .packs = "x_T",
     .read = body_read_start};
 
 const struct body_field FIELD_TRAJECTORY = {

@@ -4,13 +4,14 @@
 
 #include <stdlib.h>
 
-static const char *const IMAGE_FIELDS[] = {"init_image", "mask", NULL};
+static const char *const LONG_FIELDS[] = {"init_image", "mask",    "x_T_f32",   "x_0_f32",
+                                          "x_t_f32",    "eps_f32", "noise_f32", NULL};
 
 static const struct json_limits LIMITS = {.depth = 16,
                                           .keys = 64,
                                           .values = 65536,
                                           .string_bytes = 8192,
-                                          .long_keys = IMAGE_FIELDS,
+                                          .long_keys = LONG_FIELDS,
                                           .long_string_bytes = WORK_BODY_MAX,
                                           .other_bytes = (size_t)1024 * 1024,
                                           .number_bytes = 32};

@@ -83,8 +83,9 @@ static const struct body_field FIELD_ROUNDTRIP = {
     .read = read_roundtrip};
 
 static const struct body_field *const FIELDS[] = {
-    &FIELD_MODEL, &FIELD_X0_IMAGE,  &FIELD_X0,     &FIELD_ROWS,     &FIELD_CLASS, &FIELD_ENCODER,
-    &FIELD_STEPS, &FIELD_ROUNDTRIP, &FIELD_FORMAT, &FIELD_ENCODING, &FIELD_TAG,   NULL};
+    &FIELD_MODEL,    &FIELD_X0_IMAGE, &FIELD_X0,    &FIELD_X0_F32,    &FIELD_ROWS,
+    &FIELD_CLASS,    &FIELD_ENCODER,  &FIELD_STEPS, &FIELD_ROUNDTRIP, &FIELD_FORMAT,
+    &FIELD_ENCODING, &FIELD_TAG,      NULL};
 
 static bool has_option(enum sampler_option option)
 {

@@ -36,8 +36,14 @@ static void fault_at(struct work *work, size_t row, size_t i, const char *text)
     const size_t plane = shape->height * shape->width, at = i % plane;
     char pointer[96];
 
-    (void)snprintf(pointer, sizeof pointer, "/%s/%zu/%zu/%zu/%zu", work->given->start_name, row,
-                   at / shape->width, at % shape->width, i / plane);
+    if (work->given->start_from.is_packed) {
+        (void)snprintf(pointer, sizeof pointer, "/%s", work->given->start_from.field);
+        problem_fault(&work->given->problem, pointer, "number %zu %s",
+                      row * shape->dim + at * shape->channels + i / plane, text);
+        return;
+    }
+    (void)snprintf(pointer, sizeof pointer, "/%s/%zu/%zu/%zu/%zu", work->given->start_from.name,
+                   row, at / shape->width, at % shape->width, i / plane);
     problem_fault(&work->given->problem, pointer, "%s", text);
 }
 
@@ -52,7 +58,7 @@ static void check_pictures(struct work *work, bool (*is_good)(double x), const c
     const size_t dim = work->request.plan->dim;
     const float *x = work->given->start;
 
-    if (work->request.model->shape.is_points || work->given->start_name == NULL)
+    if (work->request.model->shape.is_points || work->given->start_from.name == NULL)
         return;
     for (size_t row = 0; row < work->request.n; row++)
         for (size_t i = 0; i < dim; i++)

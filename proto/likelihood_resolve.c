@@ -141,24 +141,14 @@ static struct work *resolve(const struct body_values *given, const char *id,
     return work;
 }
 
-static const struct body_field *const FIELDS[] = {&FIELD_MODEL,
-                                                  &FIELD_X0_IMAGE,
-                                                  &FIELD_X0,
-                                                  &FIELD_ROWS,
-                                                  &FIELD_SEED,
-                                                  &FIELD_SEEDS,
-                                                  &FIELD_CLASS,
-                                                  &FIELD_LIKELIHOOD_METHOD,
-                                                  &FIELD_SOLVER,
-                                                  &FIELD_FLOW_STEPS,
-                                                  &FIELD_TRACE,
-                                                  &FIELD_PROBES,
-                                                  &FIELD_VARIANCE_TYPE,
-                                                  &FIELD_DECODER_VARIANCE,
-                                                  &FIELD_TERMS,
-                                                  &FIELD_FORMAT,
-                                                  &FIELD_TAG,
-                                                  NULL};
+static const struct body_field *const FIELDS[] = {
+    &FIELD_MODEL,  &FIELD_X0_IMAGE,      &FIELD_X0,
+    &FIELD_X0_F32, &FIELD_ROWS,          &FIELD_SEED,
+    &FIELD_SEEDS,  &FIELD_CLASS,         &FIELD_LIKELIHOOD_METHOD,
+    &FIELD_SOLVER, &FIELD_FLOW_STEPS,    &FIELD_TRACE,
+    &FIELD_PROBES, &FIELD_VARIANCE_TYPE, &FIELD_DECODER_VARIANCE,
+    &FIELD_TERMS,  &FIELD_FORMAT,        &FIELD_TAG,
+    NULL};
 
 static bool makes(const struct model *model, enum body_format format)
 {

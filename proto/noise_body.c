@@ -30,9 +30,9 @@ static const struct body_field FIELD_CHAIN = {
     .read = read_chain};
 
 static const struct body_field *const FIELDS[] = {
-    &FIELD_MODEL,    &FIELD_X0_IMAGE, &FIELD_X0,  &FIELD_ROWS,  &FIELD_T,
-    &FIELD_SEED,     &FIELD_SEEDS,    &FIELD_EPS, &FIELD_CHAIN, &FIELD_FORMAT,
-    &FIELD_ENCODING, &FIELD_TAG,      NULL};
+    &FIELD_MODEL, &FIELD_X0_IMAGE, &FIELD_X0,       &FIELD_X0_F32, &FIELD_ROWS,
+    &FIELD_T,     &FIELD_SEED,     &FIELD_SEEDS,    &FIELD_EPS,    &FIELD_EPS_F32,
+    &FIELD_CHAIN, &FIELD_FORMAT,   &FIELD_ENCODING, &FIELD_TAG,    NULL};
 
 /* --- answers */
 
@@ -79,7 +79,7 @@ static struct plan *make_plan(const struct body_values *fields, struct problem *
                                             .output_dim = model->shape.output_dim,
                                             .t = fields->question.t,
                                             .is_chain = fields->question.is_chain,
-                                            .has_noise = fields->noise != NULL};
+                                            .has_noise = fields->noise.value != NULL};
     struct error error = {0};
     struct plan *plan = noise_plan(&question, &error);
 
@@ -106,10 +106,10 @@ static struct work *resolve(const struct body_values *fields, const char *id,
                             const struct work_context *context, struct problem *problem)
 {
     const uint64_t numbers = bytes_times(fields->n, fields->model->shape.dim);
-    struct work_parts parts = {.kind = &KIND, .draws = fields->noise == NULL};
+    struct work_parts parts = {.kind = &KIND, .draws = fields->noise.value == NULL};
     const char *seed = body_seed_pointer(fields);
 
-    if (seed != NULL && fields->noise != NULL) {
+    if (seed != NULL && fields->noise.value != NULL) {
         problem_fault(problem, seed, "excludes eps: with it nothing is drawn");
         return NULL;
     }

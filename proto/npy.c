@@ -7,6 +7,13 @@
 #define PREFIX 10 /* magic, version, length of the rest */
 #define ALIGN  64
 
+size_t npy_header_size(const unsigned char start[NPY_START])
+{
+    if (memcmp(start, "\x93NUMPY\x01", 8) != 0)
+        return 0;
+    return PREFIX + start[8] + (size_t)start[9] * 256;
+}
+
 /* NumPy's format.py, version 1.0: a Python dict, blanks and a line end, so that the values start at
  * a multiple of 64. */
 void npy_header(struct buffer *out, const char *type, const size_t *shape, size_t dimensions)

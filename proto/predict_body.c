@@ -5,14 +5,6 @@
 
 /* --- fields */
 
-/* A grid may stand for it: what is missing is told behind that. */
-static void read_points(struct body_reading *reading, const struct body_field *field,
-                        const struct cJSON *value)
-{
-    if (value != NULL)
-        FIELD_X_T.read(reading, field, value);
-}
-
 static void read_as(struct body_reading *reading, const struct body_field *field,
                     const struct cJSON *value)
 {
@@ -22,12 +14,6 @@ static void read_as(struct body_reading *reading, const struct body_field *field
         (void)body_choice(reading->problem, "/as", value, field->choices, &index);
     reading->fields.question.as = (enum predicted)index;
 }
-
-static const struct body_field FIELD_POINTS = {
-    .name = "x_t",
-    .help = "noisy data, an array of rows: H,W,C numbers each of an image, D of a point",
-    .schema = "{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"array\"}}",
-    .read = read_points};
 
 static const char *const CHOICES[] = {
 #define CHOICE(code, name) name,
@@ -46,8 +32,9 @@ static const struct body_field FIELD_AS = {
     .read = read_as};
 
 static const struct body_field *const FIELDS[] = {
-    &FIELD_MODEL,    &FIELD_POINTS, &FIELD_GRID,   &FIELD_ROWS,     &FIELD_T,   &FIELD_CLASS,
-    &FIELD_GUIDANCE, &FIELD_AS,     &FIELD_FORMAT, &FIELD_ENCODING, &FIELD_TAG, NULL};
+    &FIELD_MODEL, &FIELD_X_T,      &FIELD_POINTS_F32, &FIELD_GRID,   &FIELD_ROWS,     &FIELD_T,
+    &FIELD_CLASS, &FIELD_GUIDANCE, &FIELD_AS,         &FIELD_FORMAT, &FIELD_ENCODING, &FIELD_TAG,
+    NULL};
 
 /* --- the work */
 

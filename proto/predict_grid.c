@@ -97,14 +97,15 @@ static void read_grid(struct body_reading *reading, const struct body_field *fie
     char got[GOT_SIZE];
 
     (void)field;
-    if (value == NULL && reading->fields.start == NULL)
+    if (value == NULL && reading->fields.start.value == NULL)
         problem_fault(reading->problem, "/x_t", "must be given: where the model is asked%s",
                       model != NULL && model->shape.is_points && model->shape.dim == 2 ? "; or grid"
                                                                                        : "");
     if (value == NULL || model == NULL)
         return;
-    if (reading->fields.start != NULL)
-        problem_fault(reading->problem, "/grid", "excludes x_t: give one of the two");
+    if (reading->fields.start.value != NULL)
+        problem_fault(reading->problem, "/grid", "excludes %s: give one of the two",
+                      reading->fields.start.field);
     else if (!model->shape.is_points || model->shape.dim != 2)
         problem_fault(reading->problem, "/grid",
                       "is of points in the plane: model '%s' makes none of these", model->name);

@@ -68,7 +68,7 @@ static struct plan *make_plan(const struct body_values *fields, struct problem *
 /* x_T is given and nothing else is drawn: no seed is felt. */
 static bool needs_no_seed(const struct body_values *fields, const struct plan *plan)
 {
-    return fields->start != NULL && !plan_draws(plan);
+    return fields->start.value != NULL && !plan_draws(plan);
 }
 
 /* No noise of a row between two seeds would leave both ends the plain samples: the one's changes
@@ -227,13 +227,25 @@ static struct work *resolve(const struct body_values *fields, const char *id,
     return work_make(fields, id, context, &parts, problem);
 }
 
-static const struct body_field *const FIELDS[] = {
-    &FIELD_MODEL,      &FIELD_N,           &FIELD_SEED,
-    &FIELD_SEEDS,      &FIELD_INTERPOLATE, &FIELD_CLASS,
-    &FIELD_GUIDANCE,   &FIELD_SAMPLER,     &FIELD_STEPS,
-    &FIELD_INIT_IMAGE, &FIELD_MASK,        &FIELD_STRENGTH,
-    &FIELD_START,      &FIELD_TRAJECTORY,  &FIELD_FORMAT,
-    &FIELD_ENCODING,   &FIELD_TAG,         NULL};
+static const struct body_field *const FIELDS[] = {&FIELD_MODEL,
+                                                  &FIELD_N,
+                                                  &FIELD_SEED,
+                                                  &FIELD_SEEDS,
+                                                  &FIELD_INTERPOLATE,
+                                                  &FIELD_CLASS,
+                                                  &FIELD_GUIDANCE,
+                                                  &FIELD_SAMPLER,
+                                                  &FIELD_STEPS,
+                                                  &FIELD_INIT_IMAGE,
+                                                  &FIELD_MASK,
+                                                  &FIELD_STRENGTH,
+                                                  &FIELD_START,
+                                                  &FIELD_START_F32,
+                                                  &FIELD_TRAJECTORY,
+                                                  &FIELD_FORMAT,
+                                                  &FIELD_ENCODING,
+                                                  &FIELD_TAG,
+                                                  NULL};
 
 static bool makes(const struct model *model, enum body_format format)
 {

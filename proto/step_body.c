@@ -43,9 +43,9 @@ static const struct body_field FIELD_STEPPED = {
     .read = read_sampler};
 
 static const struct body_field *const FIELDS[] = {
-    &FIELD_MODEL, &FIELD_X_T,      &FIELD_ROWS,     &FIELD_T,    &FIELD_T_NEXT,
-    &FIELD_CLASS, &FIELD_GUIDANCE, &FIELD_STEPPED,  &FIELD_SEED, &FIELD_SEEDS,
-    &FIELD_NOISE, &FIELD_FORMAT,   &FIELD_ENCODING, &FIELD_TAG,  NULL};
+    &FIELD_MODEL,     &FIELD_X_T,      &FIELD_X_T_F32,  &FIELD_ROWS, &FIELD_T,     &FIELD_T_NEXT,
+    &FIELD_CLASS,     &FIELD_GUIDANCE, &FIELD_STEPPED,  &FIELD_SEED, &FIELD_SEEDS, &FIELD_NOISE,
+    &FIELD_NOISE_F32, &FIELD_FORMAT,   &FIELD_ENCODING, &FIELD_TAG,  NULL};
 
 static bool has_option(enum sampler_option option)
 {
@@ -161,11 +161,11 @@ static bool check_draws(const struct body_values *fields, const struct plan *pla
 {
     const char *seed = body_seed_pointer(fields);
 
-    if (seed != NULL && fields->noise != NULL) {
+    if (seed != NULL && fields->noise.value != NULL) {
         problem_fault(problem, seed, "excludes noise: with it nothing is drawn");
         return false;
     }
-    if ((seed == NULL && fields->noise == NULL) || one_step_draws(plan))
+    if ((seed == NULL && fields->noise.value == NULL) || one_step_draws(plan))
         return true;
     problem_fault(problem, seed != NULL ? seed : "/noise",
                   "has no use here: this step of sampler %s draws nothing", fields->sampler->name);
@@ -184,7 +184,7 @@ static struct work *resolve(const struct body_values *fields, const char *id,
         plan_destroy(parts.plan);
         return NULL;
     }
-    parts.draws = one_step_draws(parts.plan) && fields->noise == NULL;
+    parts.draws = one_step_draws(parts.plan) && fields->noise.value == NULL;
     parts.bytes = bytes_plus(bytes_of_numbers(bytes_times(numbers, 3), fields->encoding),
                              bytes_times(fields->n, 64));
     return work_make(fields, id, context, &parts, problem);

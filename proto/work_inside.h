@@ -14,8 +14,8 @@ struct work_given {
     float *picture, *start, *noise; /* NULL: not given; filled by work_prepare, as `known` is */
     uint8_t *known;                 /* NULL: no mask was given */
     double strength;
-    const char *start_name, *noise_name; /* of their fields */
-    struct cJSON *body;                  /* owned, until it is decoded */
+    struct body_array start_from, noise_from; /* in `body` */
+    struct cJSON *body;                       /* owned, until it is decoded */
     char init_image_digest[DIGEST_TEXT_SIZE], mask_digest[DIGEST_TEXT_SIZE],
         start_digest[DIGEST_TEXT_SIZE], noise_digest[DIGEST_TEXT_SIZE];
     struct problem problem; /* of decoding */
@@ -149,6 +149,9 @@ void work_append_shaped(const struct model_shape *shape, size_t n, const float *
 /* Figures first..first+count of every row as float32, one row after the other; malloc'ed. NULL:
  * NO_MEMORY, NONFINITE. */
 float *work_figures(const struct work *work, size_t first, size_t count, struct error *error);
+
+/* Of n rows of float32. */
+void work_values_header(const struct model_shape *shape, size_t n, struct buffer *out);
 
 /* Values of all rows, C,H,W, as the whole npy file. */
 void work_values_npy(struct work *work, const struct model_shape *shape, const float *values);

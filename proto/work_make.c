@@ -89,19 +89,24 @@ uint64_t bytes_of_numbers(uint64_t numbers, enum body_encoding encoding)
     return bytes_times(numbers, sizeof(float) + JSON_BYTES[encoding]);
 }
 
-/* What is kept of a body until a worker has decoded it: text and file of a picture, the JSON of
- * each number of starts and noise. */
+/* What is kept of a body until a worker has decoded it: text and file of a picture or of packed
+ * values, the JSON of each number of others. */
 static uint64_t given_bytes(const struct body_values *values)
 {
-    const struct cJSON *const pictures[] = {values->init_image, values->mask};
-    const uint64_t arrays = (values->start != NULL ? 1u : 0u) + (values->noise != NULL ? 1u : 0u);
+    const struct body_array *const arrays[] = {&values->start, &values->noise};
+    const struct cJSON *const texts[] = {values->init_image, values->mask,
+                                         values->start.is_packed ? values->start.value : NULL,
+                                         values->noise.is_packed ? values->noise.value : NULL};
+    const uint64_t numbers = bytes_times(values->n, values->model->shape.dim);
     uint64_t bytes = 0;
 
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (texts[i] != NULL)
+            bytes = bytes_plus(bytes, 2 * strlen(texts[i]->valuestring));
     for (size_t i = 0; i < 2; i++)
-        if (pictures[i] != NULL)
-            bytes = bytes_plus(bytes, 2 * strlen(pictures[i]->valuestring));
-    return bytes_plus(bytes, bytes_times(bytes_times(values->n, values->model->shape.dim),
-                                         arrays * 2 * sizeof(cJSON)));
+        if (arrays[i]->value != NULL && !arrays[i]->is_packed)
+            bytes = bytes_plus(bytes, bytes_times(numbers, 2 * sizeof(cJSON)));
+    return bytes;
 }
 
 /* Rows that are guided take two places a step. */
@@ -186,7 +191,8 @@ static struct work *allocate(const struct body_values *values, const struct work
 /* What rows begin with; false when memory ran out. */
 static bool give(struct work *work, const struct body_values *values, bool is_given)
 {
-    if (values->init_image == NULL && values->start == NULL && values->noise == NULL && !is_given)
+    if (values->init_image == NULL && values->start.value == NULL && values->noise.value == NULL &&
+        !is_given)
         return true;
     work->given = work_given_create(values, work->kind, is_given);
     if (work->given == NULL)

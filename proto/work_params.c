@@ -101,10 +101,10 @@ static void given_json(const struct work_given *given, struct buffer *out)
     }
     if (given->known != NULL)
         digest_json("mask", given->mask_digest, out);
-    if (given->start_name != NULL)
-        digest_json(given->start_name, given->start_digest, out);
-    if (given->noise_name != NULL)
-        digest_json(given->noise_name, given->noise_digest, out);
+    if (given->start_from.name != NULL)
+        digest_json(given->start_from.name, given->start_digest, out);
+    if (given->noise_from.name != NULL)
+        digest_json(given->noise_from.name, given->noise_digest, out);
 }
 
 void work_plan_json(const struct plan *plan, const char *sampler, struct buffer *out)

@@ -1,6 +1,7 @@
 /* What rows begin with, decoded on a worker: pictures, masks, given starts. */
 #include "proto/work_inside.h"
 
+#include "core/base/math.h"
 #include "core/image/pixels.h"
 #include "core/image/png_read.h"
 #include "proto/base64.h"
@@ -83,7 +84,7 @@ static struct nesting nesting_of(const struct request *request)
 /* Arrays within arrays while they are read, and the way to the entry in hand. */
 struct walk {
     struct work_given *given;
-    const char *field;
+    const struct body_array *from;
     size_t index[4];
 };
 
@@ -91,7 +92,7 @@ struct walk {
 static void fault_at(const struct walk *walk, size_t depth, const char *text)
 {
     char pointer[96];
-    size_t length = (size_t)snprintf(pointer, sizeof pointer, "/%s", walk->field);
+    size_t length = (size_t)snprintf(pointer, sizeof pointer, "/%s", walk->from->field);
 
     for (size_t i = 0; i < depth; i++)
         length +=
@@ -130,7 +131,7 @@ static bool check_size(const struct walk *walk, const struct cJSON *value,
 /* The numbers of arrays within arrays, in their order; stops at the first fault. */
 static bool read_numbers(struct walk *walk, const struct nesting *nesting, float *out)
 {
-    const struct cJSON *at[5] = {cJSON_GetObjectItemCaseSensitive(walk->given->body, walk->field)};
+    const struct cJSON *at[5] = {walk->from->value};
     size_t *index = walk->index, depth = 0;
 
     for (;;) {
@@ -155,19 +156,78 @@ static bool read_numbers(struct walk *walk, const struct nesting *nesting, float
     }
 }
 
+/* Where the values begin in a file of them: 0 without a header. False with the fault. */
+static bool find_values(const struct walk *walk, const struct request *request,
+                        const struct buffer *file, size_t *start)
+{
+    const size_t bytes = request->n * request->model->shape.dim * sizeof(float);
+    struct buffer header = {0};
+    bool good;
+
+    work_values_header(&request->model->shape, request->n, &header);
+    *start = file->size == bytes ? 0 : header.size;
+    good = file->size == bytes || (file->size == header.size + bytes && buffer_ok(&header) &&
+                                   memcmp(file->data, header.data, header.size) == 0);
+    buffer_finish(&header);
+    if (!good)
+        fault_at(walk, 0,
+                 "is an npy file of another type, order or shape than <f4 rows of this model in C "
+                 "order");
+    return good;
+}
+
+static bool check_finite(const struct walk *walk, const float *values, size_t count)
+{
+    char text[64];
+    size_t i = 0;
+
+    if (math_all_finite(values, count))
+        return true;
+    while (isfinite(values[i]))
+        i++;
+    (void)snprintf(text, sizeof text, "number %zu is not finite", i);
+    fault_at(walk, 0, text);
+    return false;
+}
+
+/* Float32 in base64, as it is or as a file. The machine is little-endian, as they are. */
+static bool unpack(const struct walk *walk, const struct request *request, float *out)
+{
+    const size_t count = request->n * request->model->shape.dim;
+    const char *text = walk->from->value->valuestring;
+    const size_t length = strlen(text);
+    struct buffer file = {.data = NULL};
+    struct error error;
+    size_t start;
+    bool good = buffer_extend(&file, base64_room(length) + 1) != NULL;
+
+    if (!good) {
+        (void)problem_set(&walk->given->problem, PROBLEM_INTERNAL, "out of memory");
+    } else if (!base64_decode(text, length, file.data, &file.size, &error)) {
+        fault_at(walk, 0, error.text);
+        good = false;
+    }
+    good = good && find_values(walk, request, &file, &start);
+    if (good)
+        memcpy(out, file.data + start, count * sizeof *out);
+    buffer_finish(&file);
+    return good && check_finite(walk, out, count);
+}
+
 /* n entries of the model's shape: in C,H,W, and the digest of them as they came. */
-static void prepare_values(struct work_given *given, const char *field,
+static void prepare_values(struct work_given *given, const struct body_array *from,
                            const struct request *request, float *out, char digest[DIGEST_TEXT_SIZE])
 {
     const struct model_shape *shape = &request->model->shape;
     const struct nesting nesting = nesting_of(request);
     const size_t floats = request->n * shape->dim;
-    struct walk walk = {.given = given, .field = field};
+    struct walk walk = {.given = given, .from = from};
     float *values = malloc(floats * sizeof *values);
 
     if (values == NULL) {
         (void)problem_set(&given->problem, PROBLEM_INTERNAL, "out of memory");
-    } else if (read_numbers(&walk, &nesting, values)) {
+    } else if (from->is_packed ? unpack(&walk, request, values)
+                               : read_numbers(&walk, &nesting, values)) {
         digest_of(values, floats * sizeof *values, digest);
         memcpy(out, values, floats * sizeof *values);
         for (size_t i = 0; !shape->is_points && i < request->n; i++)
@@ -187,10 +247,10 @@ void work_prepare(struct request *request)
         prepare_picture(given, shape);
     if (given->known != NULL)
         prepare_mask(given, shape);
-    if (given->start_name != NULL)
-        prepare_values(given, given->start_name, request, given->start, given->start_digest);
-    if (given->noise_name != NULL)
-        prepare_values(given, given->noise_name, request, given->noise, given->noise_digest);
+    if (given->start_from.name != NULL)
+        prepare_values(given, &given->start_from, request, given->start, given->start_digest);
+    if (given->noise_from.name != NULL)
+        prepare_values(given, &given->noise_from, request, given->noise, given->noise_digest);
     cJSON_Delete(given->body);
     given->body = NULL;
     if (given->problem.code == PROBLEM_NONE && work->kind->prepare != NULL)
@@ -205,8 +265,8 @@ struct work_given *work_given_create(const struct body_values *values, const str
 {
     const size_t dim = values->model->shape.dim, all = values->n * dim;
     const size_t picture = values->init_image != NULL ? dim : 0;
-    const size_t start = values->start != NULL || is_given ? all : 0;
-    const size_t noise = values->noise != NULL ? all : 0;
+    const size_t start = values->start.value != NULL || is_given ? all : 0;
+    const size_t noise = values->noise.value != NULL ? all : 0;
     const size_t known = values->mask != NULL ? dim : 0;
     struct work_given *given =
         malloc(sizeof *given + (picture + start + noise) * sizeof(float) + known);
@@ -214,9 +274,8 @@ struct work_given *work_given_create(const struct body_values *values, const str
 
     if (given == NULL)
         return NULL;
-    *given = (struct work_given){.strength = values->strength,
-                                 .start_name = values->start_name,
-                                 .noise_name = values->noise_name};
+    *given = (struct work_given){
+        .strength = values->strength, .start_from = values->start, .noise_from = values->noise};
     floats = (float *)(given + 1);
     if (picture > 0)
         given->conditioning.picture = given->picture = floats;

@@ -25,15 +25,18 @@ float *work_figures(const struct work *work, size_t first, size_t count, struct 
     return NULL;
 }
 
-void work_values_npy(struct work *work, const struct model_shape *shape, const float *values)
+void work_values_header(const struct model_shape *shape, size_t n, struct buffer *out)
 {
-    const size_t n = work->request.n;
     const size_t image[4] = {n, shape->height, shape->width, shape->channels};
     const size_t points[2] = {n, shape->dim};
 
-    npy_header(&work->answer.body, "<f4", shape->is_points ? points : image,
-               shape->is_points ? 2 : 4);
-    work_append_shaped(shape, n, values, &work->answer.body);
+    npy_header(out, "<f4", shape->is_points ? points : image, shape->is_points ? 2 : 4);
+}
+
+void work_values_npy(struct work *work, const struct model_shape *shape, const float *values)
+{
+    work_values_header(shape, work->request.n, &work->answer.body);
+    work_append_shaped(shape, work->request.n, values, &work->answer.body);
 }
 
 bool work_x_npy(struct work *work, struct error *error)

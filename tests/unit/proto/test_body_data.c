@@ -33,11 +33,12 @@ static enum body_format usual(const struct model *model)
     return FORMAT_JSON;
 }
 
-static const struct body_field *const ABOUT_DATA[] = {
-    &FIELD_MODEL, &FIELD_X0_IMAGE, &FIELD_X0,     &FIELD_T,
-    &FIELD_EPS,   &FIELD_CLASS,    &FIELD_FORMAT, NULL};
+static const struct body_field *const ABOUT_DATA[] = {&FIELD_MODEL,  &FIELD_X0_IMAGE, &FIELD_X0,
+                                                      &FIELD_X0_F32, &FIELD_T,        &FIELD_EPS,
+                                                      &FIELD_CLASS,  &FIELD_FORMAT,   NULL};
 static const struct body_field *const ABOUT_STATE[] = {
-    &FIELD_MODEL, &FIELD_X_T, &FIELD_T, &FIELD_T_NEXT, &FIELD_NOISE, &FIELD_FORMAT, NULL};
+    &FIELD_MODEL, &FIELD_X_T,       &FIELD_X_T_F32, &FIELD_T, &FIELD_T_NEXT,
+    &FIELD_NOISE, &FIELD_NOISE_F32, &FIELD_FORMAT,  NULL};
 
 static const struct body DATA = {
     .name = "Data", .fields = ABOUT_DATA, .makes = makes, .usual = usual, .resolve = keep};
@@ -73,10 +74,10 @@ static void rows_are_as_many_as_the_array_has_entries(void **state)
     (void)state;
     assert_int_equal(good(&DATA, "{\"model\":\"plane\",\"t\":0,\"x_0\":[[1,2],[3,4],[5,6]]}")->n,
                      3);
-    assert_string_equal(read.start_name, "x_0");
-    assert_null(read.noise);
+    assert_string_equal(read.start.name, "x_0");
+    assert_null(read.noise.value);
     assert_int_equal(good(&STATE, "{\"model\":\"plane\",\"t\":9,\"x_t\":[[1,2]]}")->n, 1);
-    assert_string_equal(read.start_name, "x_t");
+    assert_string_equal(read.start.name, "x_t");
     check_fault(&DATA, "{\"model\":\"plane\",\"t\":0,\"x_0\":[]}", "/x_0", "must hold 1..10000");
     check_fault(&DATA, "{\"model\":\"plane\",\"t\":0,\"x_0\":3}", "/x_0",
                 "must be an array, got 3");
@@ -84,6 +85,29 @@ static void rows_are_as_many_as_the_array_has_entries(void **state)
     try.context.limits.image_n = 2;
     check_fault(&DATA, "{\"t\":0,\"x_0\":[1,2,3]}", "/x_0", "must hold 1..2 entries, got 3");
     try.context.limits.image_n = 64;
+}
+
+static void packed_rows_are_counted_by_their_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        good(&DATA, "{\"model\":\"plane\",\"t\":0,\"x_0_f32\":\"AAAAAAAAAAAAAAAAAAAAAA==\"}")->n,
+        2);
+    assert_string_equal(read.start.name, "x_0");
+    assert_string_equal(read.start.field, "x_0_f32");
+    assert_true(read.start.is_packed);
+    check_fault(&DATA, "{\"model\":\"plane\",\"t\":0,\"x_0_f32\":\"AAAAAAAAAAAAAAAA\"}", "/x_0_f32",
+                "must be rows of 2 float32 numbers in base64");
+    check_fault(&STATE, "{\"model\":\"plane\",\"t\":0,\"x_t_f32\":\"====\"}", "/x_t_f32",
+                "must be rows of 2");
+    check_fault(&STATE, "{\"model\":\"plane\",\"t\":0,\"x_t_f32\":\"\"}", "/x_t_f32",
+                "must hold 1..10000 entries, got 0");
+    check_fault(&STATE, "{\"model\":\"plane\",\"t\":0,\"x_t\":[[1,2]],\"x_t_f32\":7}", "/x_t_f32",
+                "excludes x_t: give one of the two");
+    check_fault(&STATE,
+                "{\"model\":\"plane\",\"t\":0,\"x_t\":[[1,2]],\"noise_f32\":\"AAAAAAAAAAA=\","
+                "\"noise\":[[1,2]]}",
+                "/noise_f32", "excludes noise");
 }
 
 static void what_is_asked_about_must_be_given_once(void **state)
@@ -158,11 +182,11 @@ static void noise_has_an_entry_a_row(void **state)
 {
     (void)state;
     assert_string_equal(
-        good(&DATA, "{\"model\":\"plane\",\"t\":0,\"x_0\":[[1,2]],\"eps\":[[0,1]]}")->noise_name,
+        good(&DATA, "{\"model\":\"plane\",\"t\":0,\"x_0\":[[1,2]],\"eps\":[[0,1]]}")->noise.name,
         "eps");
-    assert_non_null(read.noise);
+    assert_non_null(read.noise.value);
     assert_string_equal(
-        good(&STATE, "{\"model\":\"plane\",\"t\":0,\"x_t\":[[1,2]],\"noise\":[[0,1]]}")->noise_name,
+        good(&STATE, "{\"model\":\"plane\",\"t\":0,\"x_t\":[[1,2]],\"noise\":[[0,1]]}")->noise.name,
         "noise");
     check_fault(&DATA, "{\"model\":\"plane\",\"t\":0,\"x_0\":[[1,2]],\"eps\":[]}", "/eps",
                 "must hold n = 1 entries, got 0");
@@ -212,6 +236,7 @@ int main(void)
 {
     static const struct CMUnitTest TESTS[] = {
         cmocka_unit_test(rows_are_as_many_as_the_array_has_entries),
+        cmocka_unit_test(packed_rows_are_counted_by_their_bytes),
         cmocka_unit_test(what_is_asked_about_must_be_given_once),
         cmocka_unit_test(a_picture_is_one_row_and_excludes_values),
         cmocka_unit_test(a_time_on_a_table_is_a_timestep),

@@ -259,7 +259,7 @@ static void the_contract_is_printed_from_the_tables(void **state)
                                                "schemas");
     properties = cJSON_GetObjectItemCaseSensitive(
         cJSON_GetObjectItemCaseSensitive(schemas, "SampleRequest"), "properties");
-    assert_int_equal(cJSON_GetArraySize(properties), 17 + used);
+    assert_int_equal(cJSON_GetArraySize(properties), 18 + used);
     check(properties, "seed",
           "{\"type\":\"integer\",\"description\":\"sample i uses (seed + i) mod 2^32; random when "
           "neither seed nor seeds is given\",\"minimum\":0,\"maximum\":4294967295}");
