@@ -95,6 +95,9 @@ static bool check_out(char *out, struct error *error)
 static bool lock_folder(struct run *run, struct error *error)
 {
     run->folder = open(run->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (run->folder >= 0 && faccessat(run->folder, ".", W_OK | X_OK, AT_EACCESS) != 0)
+        return error_set(error, ERROR_IO, "%.200s: cannot be written into: %s", run->out,
+                         strerror(errno));
     if (run->folder >= 0 && flock(run->folder, LOCK_EX | LOCK_NB) == 0)
         return true;
     if (run->folder >= 0 && errno == EWOULDBLOCK)
@@ -109,12 +112,13 @@ static bool make_folder(struct run *run, struct error *error)
         run->is_new = lock_folder(run, error);
         return run->is_new;
     }
-    if (errno == EEXIST && file_folder_is_unused(run->out))
-        return lock_folder(run, error);
     if (errno == EEXIST)
-        return error_set(error, ERROR_INVALID,
-                         "%.200s is there already: say another --out, or --resume to go on with it",
-                         run->out);
+        return file_folder_is_unused(run->out)
+                   ? lock_folder(run, error)
+                   : error_set(error, ERROR_INVALID,
+                               "%.200s is there already: say another --out, or --resume to go on "
+                               "with it",
+                               run->out);
     return error_set(error, ERROR_IO, "%.200s: cannot be made: %s", run->out,
                      errno == ENOENT ? "there is no folder around it" : strerror(errno));
 }

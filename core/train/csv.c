@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define COLUMNS_MAX (DATA_DIM_MAX + 1)
 #define VALUE_MAX   1e6
@@ -85,7 +86,9 @@ static bool without_quotes(const struct reader *reader, char **field)
     if ((*field)[0] != '"')
         return true;
     if (size < 2 || strchr(*field + 1, '"') != *field + size - 1)
-        return REFUSE(reader, "%.40s: a quote must end its field, and none may be within", *field);
+        return REFUSE(reader,
+                      "%.40s: a quote must end its field; commas and quotes may not be within",
+                      *field);
     (*field)[size - 1] = '\0';
     (*field)++;
     return true;
@@ -135,7 +138,8 @@ static bool add_number(struct reader *reader, size_t column, float *out)
     if (field[0] == '\0')
         return REFUSE(reader, "column %zu is empty", column + 1);
     if (!is_number(field, &value))
-        return REFUSE(reader, "column %zu is '%.40s', which is not a number", column + 1, field);
+        return REFUSE(reader, "column %zu is '%.40s', which is not a number%s", column + 1, field,
+                      strpbrk(field, "; \t") != NULL ? ": commas part columns" : "");
     if (!isfinite(value))
         return REFUSE(reader, "column %zu is %.40s; numbers must be finite", column + 1, field);
     if (fabs(value) > VALUE_MAX)
@@ -174,7 +178,9 @@ static bool find_class(struct reader *reader, const char *name, int32_t *label)
     size_t i = 0;
 
     if (name[0] == '\0' || strlen(name) > CSV_CLASS_NAME_MAX)
-        return REFUSE(reader, "a class must have a name of 1 to %u bytes", CSV_CLASS_NAME_MAX);
+        return REFUSE(reader, "column %zu %s: a class has a name of 1 to %u bytes",
+                      reader->class_column + 1, name[0] == '\0' ? "is empty" : "is too long",
+                      CSV_CLASS_NAME_MAX);
     if (!is_plain_text(name))
         return REFUSE(reader,
                       "column %zu is no name of a class: UTF-8 without quotes, backslashes "
@@ -243,7 +249,7 @@ static bool is_header(const struct reader *reader)
 static void find_class_column(struct reader *reader)
 {
     for (size_t i = 0; i < reader->field_count; i++)
-        if (strcmp(reader->field[i], "class") == 0)
+        if (strcasecmp(reader->field[i], "class") == 0)
             reader->class_column = i;
 }
 

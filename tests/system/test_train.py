@@ -1,5 +1,6 @@
 """`denoised train`: what it refuses, how it is stopped and goes on, and that its model is served."""
 
+import ctypes
 import json
 import math
 import os
@@ -21,6 +22,7 @@ SMALL = ["--hidden", "16,16", "--batch", "32"]
 DATA = ["two-gaussians", "8-gaussians", "swiss-roll", "annulus-to-spiral", "10-points", "heart",
         "spiral", "moons", "ring", "cross", "smiley", "star", "checkerboard", "shapes"]
 OBJECTIVES = ["eps", "x0", "v", "bound", "denoising", "implicit", "sliced", "flow"]
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2  # root would be let in everywhere
 WEIGHTS = "model/diffusion_pytorch_model.safetensors"
 
 
@@ -149,6 +151,20 @@ class Refused(Training):
         _, complained = self.train("--data", "moons", code=2)
         self.assertIn("is there already", complained)
         self.assertEqual(files(self.out), {"mine": b"keep"})
+
+    def test_a_folder_that_cannot_be_written_into_is_refused_before_anything_is_learned(self):
+        def heed_permissions():
+            for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
+                ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+
+        self.out.mkdir()
+        self.out.chmod(0o555)
+        _, complained = self.train("--data", "moons", code=2, preexec_fn=heed_permissions)
+        self.assertIn(f"{self.out}: cannot be written into: Permission denied", complained)
+        self.assertEqual(files(self.out), {})
+        self.out.chmod(0o000)
+        _, complained = self.train("--data", "moons", code=2, preexec_fn=heed_permissions)
+        self.assertIn("is there already", complained)
 
     def test_names_that_no_model_may_have(self):
         for name in (".hidden", "a b", "x" * 65):

@@ -110,7 +110,7 @@ static void a_column_called_class_may_stand_anywhere_and_numbers_go_by_value(voi
     struct error error;
 
     (void)state;
-    assert_true(read_text(&data, "class,x\n10,1\n9,2\n10,3\n-1,4\n", &error));
+    assert_true(read_text(&data, "Class,x\n10,1\n9,2\n10,3\n-1,4\n", &error));
     assert_points(&data, 1, 4, (const float[]){1, 2, 3, 4});
     assert_int_equal(data.class_count, 3);
     assert_string_equal(data.class_names[0], "-1");
@@ -149,7 +149,9 @@ static const struct {
     {"1,2\nred,4\n", "p.csv:2|column 1|'red'|not a number"},
     {"1,2\n3,red\n", "p.csv:2|column 2|'red'|not a number"},
     {"1,2\n3,0x10\n", "p.csv:2|column 2|'0x10'|not a number"},
-    {"1,2\n3,4 5\n", "p.csv:2|column 2|'4 5'|not a number"},
+    {"1,2\n3,4 5\n", "p.csv:2|column 2|'4 5'|not a number: commas part columns"},
+    {"1;2\n3;4\n", "p.csv:2|column 1|'3;4'|not a number: commas part columns"},
+    {"1,2,\n3,4,\n", "p.csv:1|column 3 is empty"},
     {"1,2\n\n3,\n", "p.csv:3|column 2 is empty"},
     {"1,2\nnan,4\n", "p.csv:2|column 1 is nan|finite"},
     {"nan,2\n3,4\n", "p.csv:1|column 1 is nan|finite"},
@@ -163,6 +165,7 @@ static const struct {
     {"1,2,a\n3,4,a\\b\n", "p.csv:2|column 3|name of a class"},
     {"1,2,a\n3,4,\xff\n", "p.csv:2|column 3|name of a class"},
     {"1,2\n\"3,4\n", "p.csv:2|quote"},
+    {"1,2\n3,\"4,5\"\n", "p.csv:2|commas and quotes may not be within"},
     {"1,2\n\"3\"\"4\",4\n", "p.csv:2|quote"},
 };
 
