@@ -78,7 +78,8 @@ static const struct body_field FIELD_ENCODER = {
 
 static const struct body_field FIELD_ROUNDTRIP = {
     .name = "roundtrip",
-    .help = "also decode on the same grid, and tell the mean square error of each row",
+    .help = "also decode on the same grid, and tell the mean square error of each row; nfe counts "
+            "the way to x_T alone, as without it",
     .schema = "{\"type\":\"boolean\",\"default\":false}",
     .read = read_roundtrip};
 

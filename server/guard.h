@@ -2,7 +2,10 @@
  *
  * libmicrohttpd 0.9.75 lets through heads on which two programs can disagree about where a request
  * ends (smuggling), folded lines glued to a name, foreign Hosts and pages. Each check is pure, sets
- * the problem and returns false. They are called in the order of this header. */
+ * the problem and returns false. They are called in the order of this header.
+ *
+ * A head that does not fit into the library's 32 KiB for a connection never comes here: the library
+ * answers 414 or 431 with a page of its own, and what it calls before does not say for whom. */
 #ifndef GUARD_H
 #define GUARD_H
 

@@ -212,6 +212,14 @@ class Answers(unittest.TestCase):
         self.assertTrue(answer.header("X-Denoised-Model").startswith("mix@sha256:"))
         self.assertIsNone(answer.header("X-Denoised-Seeds"))
 
+    def test_evaluations_are_those_of_the_way_to_x_T(self):
+        for fields, wanted in (({"steps": 7}, 7), ({"sampler": "pf_ode", "steps": 7}, None),
+                               ({"sampler": "pf_ode", "method": "rk45"}, None)):
+            alone, there_and_back = (encode(x_0=data(3), roundtrip=way, **fields)["nfe"]
+                                     for way in (False, True))
+            self.assertEqual(alone, there_and_back)
+            self.assertIn(wanted, (None, alone[0]))
+
     def test_equal_requests_give_equal_numbers(self):
         body = {"x_0": data(5), "roundtrip": True}
         first, second = (encode(**body) for _ in range(2))
