@@ -115,7 +115,8 @@ static void finish_rows(const struct row_end *end, float *rows, size_t count, si
 }
 
 /* --- softmax ----------------------------------------------------------------------------------
- * Element j is in lane j % 16, in ascending order; the lanes are folded 8, 4, 2, 1. */
+ * Element j is in lane j % 16, in ascending order; the lanes are folded 8, 4, 2, 1. A NaN makes its
+ * row NaN, as does a score past the largest float: lanes_larger answers its second operand then. */
 
 enum { SHORT_ROW = 4 * LANES };
 
@@ -144,14 +145,14 @@ ALWAYS_INLINE struct exponentials row_exponentials(float *z, size_t length, stru
     size_t j = 0;
     for (; j + LANES <= length; j += LANES) {
         struct lanes x = lanes_fma(lanes_load(z + j), scale, shift);
-        struct lanes e = lanes_exponential(lanes_larger(x, low));
+        struct lanes e = lanes_exponential(lanes_larger(low, x));
         lanes_store(z + j, e);
         row.sum = lanes_add(row.sum, e);
     }
     size_t rest = length - j;
     if (rest > 0) {
         struct lanes x = lanes_fma(lanes_load_some(z + j, rest), scale, shift);
-        row.last = lanes_exponential(lanes_larger(x, low));
+        row.last = lanes_exponential(lanes_larger(low, x));
         row.sum = lanes_add(row.sum, lanes_join(row.last, zero, rest));
     }
     return row;
@@ -170,7 +171,7 @@ ALWAYS_INLINE void softmax_short(float *z, size_t length, size_t count, float sc
     float top = lanes_largest(lanes_join(lanes_larger(largest, x[last]), largest, rest));
     struct lanes factor = lanes_set(scale), term = lanes_set(-(top * scale));
     for (size_t i = 0; i < count; i++) {
-        struct lanes t = lanes_larger(lanes_fma(x[i], factor, term), lanes_set(-87.0f));
+        struct lanes t = lanes_larger(lanes_set(-87.0f), lanes_fma(x[i], factor, term));
         x[i] = lanes_exponential(t);
         sum = lanes_add(sum, i < last ? x[i] : lanes_join(x[i], lanes_set(0.0f), rest));
     }

@@ -140,6 +140,23 @@ static void softmax_rows_are_shares(void **state)
         }
 }
 
+static void softmax_hides_no_score_that_is_not_finite(void **state)
+{
+    static const float SCORES[] = {NAN, -NAN, INFINITY};
+
+    (void)state;
+    for (size_t b = 0; b < build_count(); b++)
+        for (size_t length = 1; length < 70; length += 3)
+            for (size_t i = 0; i < sizeof SCORES / sizeof *SCORES; i++) {
+                float row[75];
+                numbers_fill(row, length, length);
+                row[length / 2] = SCORES[i];
+                BUILDS[b]->softmax(row, length, 1, length, 0.5f);
+                for (size_t j = 0; j < length; j++)
+                    assert_true(isnan(row[j]));
+            }
+}
+
 /* --- group norm ------------------------------------------------------------------------------- */
 
 struct norm {
@@ -355,6 +372,7 @@ int main(void)
         cmocka_unit_test(activations_keep_what_is_not_a_number),
         cmocka_unit_test(sums_go_on_in_one_chain_to_bias_and_activation),
         cmocka_unit_test(softmax_rows_are_shares),
+        cmocka_unit_test(softmax_hides_no_score_that_is_not_finite),
         cmocka_unit_test(group_norm_of_equal_numbers_is_a_number),
         cmocka_unit_test(group_norm_is_right_with_and_without_modulation),
         cmocka_unit_test(a_large_mean_does_not_eat_the_variance),
