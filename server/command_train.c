@@ -224,15 +224,17 @@ static bool write_checkpoint(const struct run *run, struct error *error)
 }
 
 /* Does not end the training: the disk may have room again when the next one is due. */
-static void write_due_checkpoint(const struct run *run)
+static void write_due_checkpoint(const struct run *run, const struct progress_view *view)
 {
     const uint64_t every = train_settings_whole(&run->settings, ASKED_CHECKPOINT);
     const uint64_t iteration = train_progress(run->train).iteration;
     struct error error;
 
-    if (every > 0 && iteration % every == 0 && iteration < run->options.iterations &&
-        !write_checkpoint(run, &error))
-        complain(&error);
+    if (every == 0 || iteration % every != 0 || iteration == run->options.iterations ||
+        write_checkpoint(run, &error))
+        return;
+    progress_clear(view);
+    complain(&error);
 }
 
 static bool learn(const struct run *run, struct error *error)
@@ -245,7 +247,7 @@ static bool learn(const struct run *run, struct error *error)
         ok = train_step(run->train, error);
         if (ok) {
             progress_show(&view, run->train);
-            write_due_checkpoint(run);
+            write_due_checkpoint(run, &view);
         }
     }
     progress_end(&view, run->train);

@@ -14,6 +14,8 @@ struct progress_view {
 void progress_begin(struct progress_view *view, const struct train *train, uint64_t iterations);
 /* After each step; mostly does nothing. */
 void progress_show(struct progress_view *view, const struct train *train);
+/* Before a line of something else: no bar stands there. */
+void progress_clear(const struct progress_view *view);
 /* The last of it, whenever the last one was. */
 void progress_end(struct progress_view *view, const struct train *train);
 

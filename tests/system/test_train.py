@@ -1,6 +1,7 @@
 """`denoised train`: what it refuses, how it is stopped and goes on, and that its model is served."""
 
 import ctypes
+import fcntl
 import json
 import math
 import os
@@ -10,8 +11,10 @@ import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 
@@ -282,6 +285,25 @@ class Learned(Training):
         self.assertIn("\r\x1b[K[########################] 100 %  loss ", shown)
         self.assertIn("0 s left\r\n", shown)
 
+    def test_a_bar_fits_into_its_terminal_and_complaints_take_its_place(self):
+        for columns in (0, 79, 75, 40, 200):
+            with self.subTest(columns):
+                leader, follower = pty.openpty()
+                fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+                process = subprocess.Popen(
+                    [daemon.BINARY, "train", "--data", "moons", *SMALL, "--iterations", "50", "--clip-norm",
+                     "1", "--checkpoint", "20", "--out", str(self.out)], stdout=subprocess.DEVNULL,
+                    stderr=follower, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (9, 9)))
+                os.close(follower)
+                process.wait(daemon.PATIENCE)
+                shown = os.read(leader, 65536).decode()
+                os.close(leader)
+                last = re.search(r"\r\x1b\[K(\[#*\] 100 %  loss [^\r]*)\r\n", shown).group(1)
+                self.assertEqual(len(last), (columns or 80) - 1 if columns < 200 else len(last))
+                self.assertEqual("[" + 24 * "#" + "]" in last, columns == 200)
+                self.assertEqual("[]" in last, columns == 40)
+                self.assertIn("\r\x1b[Kdenoised: ", shown)
+
 
 class Stopped(Training):
     """In the middle of a training that would take all day."""
@@ -341,8 +363,8 @@ class Stopped(Training):
     def test_a_training_that_runs_away_keeps_its_checkpoint_and_writes_no_model(self):
         wild = ["--data", self.write("1e6,-1e6\n-1e6,1e6\n"), "--objective", "flow", "--rate", 1,
                 "--activation", "relu", "--hidden", ",".join(["64"] * 8), "--batch", 256,
-                "--iterations", 200, "--checkpoint", 1]
-        said, complained = self.train(*wild, code=1)
+                "--iterations", 200]
+        said, complained = self.train(*wild, "--checkpoint", 1, code=1)
         self.assertEqual(said, "")
         self.assertRegex(complained, r"the training ran away: after \d+ iterations .* --rate, or with --clip-norm 1\n$")
         self.assertNotIn("norm", complained.split("denoised:")[0])
@@ -353,7 +375,7 @@ class Stopped(Training):
         self.assertRegex(complained, r"iteration 200 of 200  loss \S+  rate \S+  norm \S+  0 s left\n$")
 
     def test_killed_while_it_writes_its_model_it_goes_on_to_equal_files(self):
-        short = ["--data", "shapes", *SMALL, "--iterations", 60, "--checkpoint", 1]
+        short = ["--data", "shapes", *SMALL, "--iterations", 20, "--checkpoint", 5]
         self.train(*short, out=self.directory / "whole")
         whole = files(self.directory / "whole")
         for seen in ("model/config.json", "scheduler", "denoised.json", "model_index.json"):
