@@ -15,7 +15,7 @@ struct work_timing work_timing(const struct request *request)
         .queue_ms = milliseconds(request->submitted_ns, request->started_ns),
         .denoise_ms = milliseconds(request->started_ns, request->sampled_ns),
         .encode_ms = milliseconds(request->sampled_ns, request->finished_ns),
-        .mean_batch = request->ticks == 0 ? 0.0 : (double)request->places / (double)request->ticks};
+        .mean_batch = request->steps == 0 ? 0.0 : (double)request->places / (double)request->steps};
 }
 
 static void seeds_header(struct answer *answer, const struct work *work)

@@ -80,6 +80,7 @@ static bool load(struct loader *loader)
         .point_slots = options->point_slots,
         .queue_requests = options->max_queue_requests,
         .queue_seconds = options->max_queue_seconds,
+        .stretch_seconds = ENGINE_STRETCH_SECONDS,
         .doorbell = loader->doorbell,
         .doorbell_context = loader->doorbell_context,
     };

@@ -103,6 +103,7 @@ bool selftest_open(struct selftest *selftest, const char *models, struct error *
                                            .point_slots = POINT_SLOTS,
                                            .queue_requests = 1,
                                            .queue_seconds = (double)INFINITY,
+                                           .stretch_seconds = ENGINE_STRETCH_SECONDS,
                                            .doorbell = doorbell};
 
     gang_float_mode();

@@ -29,6 +29,10 @@ void gang_destroy(struct gang *gang);
 
 unsigned gang_threads(const struct gang *gang);
 
+/* A gang of one that is always there, for who is at work already, as one of a gang or by itself:
+ * any number of threads may run items with it at once, each its own. Not to be destroyed. */
+struct gang *gang_alone(void);
+
 /* Runs the task on every item. Inline, without waking anyone, for count 0 or 1 or one thread. */
 void gang_run(struct gang *gang, gang_task *task, void *context, size_t count);
 

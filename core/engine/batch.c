@@ -181,11 +181,23 @@ static void place_row(struct batch *batch, struct slot *slot)
     batch->places[batch->place_count++] = place;
 }
 
+static size_t steps_left(const struct slot *slot)
+{
+    const struct plan *plan = slot->request->plan;
+
+    return plan->is_adaptive ? 0 : plan->evaluations - slot->evaluations;
+}
+
 void batch_place(struct batch *batch)
 {
     batch->place_count = 0;
-    for (size_t i = 0; i < batch->running_count; i++)
+    batch->horizon = SIZE_MAX;
+    for (size_t i = 0; i < batch->running_count; i++) {
+        const size_t left = steps_left(batch->running[i]);
+
         place_row(batch, batch->running[i]);
+        batch->horizon = left < batch->horizon ? left : batch->horizon;
+    }
     batch->moved = false;
 }
 
@@ -211,23 +223,35 @@ static const char *advice(const struct plan *plan)
                                                : "";
 }
 
-/* A request fails as a whole with its first row that fails. */
+static void fail(struct request *request, const struct slot *slot)
+{
+    if (slot->outcome == ADVANCE_FAILED)
+        error_write(&request->error, ERROR_NONFINITE, "row %zu, step %zu: the sample is not finite",
+                    slot->index, slot->row.step);
+    else
+        error_write(&request->error, ERROR_NOT_CONVERGED,
+                    "row %zu: the tolerance was not reached within %zu evaluations%s", slot->index,
+                    slot->row.evaluations, advice(request->plan));
+}
+
+static bool has_failed(const struct slot *slot)
+{
+    return slot->outcome != ADVANCE_EVALUATE && slot->outcome != ADVANCE_DONE;
+}
+
+/* A request fails as a whole with the first of its rows that fails, however many did before anybody
+ * looked. */
 static void mark_failed(struct batch *batch)
 {
     for (size_t i = 0; i < batch->running_count; i++) {
-        const struct slot *slot = batch->running[i];
-        struct error *error = &slot->request->error;
+        const struct slot *slot = batch->running[i], *first = slot->request->failed;
 
-        if (error->code != ERROR_NONE)
-            continue;
-        if (slot->outcome == ADVANCE_FAILED)
-            error_write(error, ERROR_NONFINITE, "row %zu, step %zu: the sample is not finite",
-                        slot->index, slot->row.step);
-        if (slot->outcome == ADVANCE_NOT_CONVERGED)
-            error_write(error, ERROR_NOT_CONVERGED,
-                        "row %zu: the tolerance was not reached within %zu evaluations%s",
-                        slot->index, slot->row.evaluations, advice(slot->request->plan));
+        if (has_failed(slot) && (first == NULL || slot->evaluations < first->evaluations))
+            slot->request->failed = slot;
     }
+    for (struct request *request = batch->requests; request != NULL; request = request->next)
+        if (request->failed != NULL && request->error.code == ERROR_NONE)
+            fail(request, request->failed);
 }
 
 /* The rows of failed requests that did not start never will. */

@@ -17,6 +17,7 @@ struct slot {
     size_t place;         /* index of the first of its places */
     size_t place_count;   /* 1, or 2 for a guided row: its label, then the null label */
     enum advance outcome; /* of its last step; ADVANCE_EVALUATE: in flight */
+    size_t evaluations;   /* answered so far, whatever the sampler counts */
     size_t whole_steps;   /* made so far */
     bool is_between;      /* the step in progress has had an evaluation */
     struct row row;
@@ -31,6 +32,7 @@ struct batch {
     size_t running_count, idle_count;
     struct place *places; /* of the running rows, in their order */
     size_t place_count;
+    size_t horizon;    /* steps until a running row may be done; 0: it is not known */
     bool moved;        /* rows joined or left: `places` must be laid out again */
     atomic_bool ended; /* some running row is done or has failed */
 
@@ -55,7 +57,7 @@ void *room_take(struct room *room, size_t count, size_t size);
 void batch_init(struct batch *batch, const struct model *model, size_t slot_count,
                 struct room *room);
 
-/* Places that a row of the request takes in a tick. */
+/* Places that a row of the request takes in a step. */
 size_t batch_row_places(const struct request *request, size_t row);
 
 /* Takes a request in: its rows wait. */
@@ -65,7 +67,7 @@ void batch_add(struct batch *batch, struct request *request);
  * not wait for a large one. Returns how many started: the last ones of `running`. */
 size_t batch_join(struct batch *batch, struct counters *counters);
 
-/* Lays out `places` for the running rows, after they have begun. */
+/* Lays out `places` for the running rows, after they have begun, and looks how far they go. */
 void batch_place(struct batch *batch);
 
 /* Fails the requests that were cancelled, or all of them. True when there was one. */

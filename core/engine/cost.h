@@ -21,7 +21,7 @@ void cost_init(struct cost *cost, const struct engine_calibration *calibration);
 /* Nothing was measured: what a place might take, for now. */
 void cost_guess(struct cost *cost, double place_seconds);
 
-/* A tick of `places` places took `seconds`. */
+/* The steps of a tick, of `places` places each, took `seconds` each. */
 void cost_learn(struct cost *cost, size_t places, double seconds);
 
 /* Predicted seconds of one step. */

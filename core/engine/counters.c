@@ -44,14 +44,14 @@ static size_t batch_bucket(size_t places)
     return i;
 }
 
-void counters_step(struct counters *counters, struct model_counters *model, size_t places,
-                   double seconds)
+void counters_steps(struct counters *counters, struct model_counters *model, size_t steps,
+                    size_t places, double seconds)
 {
-    count(&counters->batch_buckets[batch_bucket(places)], 1);
-    count(&counters->batch_places, places);
-    count(&model->steps, 1);
-    count(&model->step_buckets[time_bucket(seconds)], 1);
-    count_seconds(&model->step_seconds, seconds);
+    count(&counters->batch_buckets[batch_bucket(places)], steps);
+    count(&counters->batch_places, steps * places);
+    count(&model->steps, steps);
+    count(&model->step_buckets[time_bucket(seconds)], steps);
+    count_seconds(&model->step_seconds, (double)steps * seconds);
 }
 
 void counters_start(struct counters *counters, double seconds)

@@ -25,9 +25,9 @@ void count(atomic_ullong *counter, uint64_t more);
 void count_up(atomic_size_t *gauge, size_t more);
 void count_down(atomic_size_t *gauge, size_t less);
 
-/* A step of `places` places that took `seconds`. */
-void counters_step(struct counters *counters, struct model_counters *model, size_t places,
-                   double seconds);
+/* Steps of `places` places that took `seconds` each. */
+void counters_steps(struct counters *counters, struct model_counters *model, size_t steps,
+                    size_t places, double seconds);
 /* A request whose first row started after `seconds` in the queue. */
 void counters_start(struct counters *counters, double seconds);
 /* A request that was cancelled: before its first row, or after so many row-steps. */

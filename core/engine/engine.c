@@ -138,7 +138,7 @@ static void lay_out(struct engine *engine, const struct catalog *catalog, struct
     for (size_t i = 0; i < catalog->count; i++) {
         const struct model *model = catalog->models[i];
         const size_t count = model->shape.is_points ? options->point_slots : options->image_slots;
-        const size_t bytes = model->family->workspace_bytes(model, options->threads);
+        const size_t bytes = tick_workspace_bytes(model, options->threads);
 
         batch_init(&engine->batches[i], model, count, room);
         workspace = bytes > workspace ? bytes : workspace;
@@ -202,6 +202,7 @@ static bool start(struct engine *engine, const struct catalog *catalog, struct e
     if (!take_room(engine, catalog, error))
         return false;
     engine->tick.counters = &engine->counters;
+    engine->tick.stretch_seconds = engine->options.stretch_seconds;
     engine->tick.gang = gang_create(engine->options.threads, error);
     return engine->tick.gang != NULL && start_thread(engine, error);
 }
@@ -265,12 +266,13 @@ static void prepare(struct request *request)
     atomic_store_explicit(&request->evaluations_done, 0, memory_order_relaxed);
     request->submitted_ns = clock_now_ns();
     request->started_ns = request->sampled_ns = request->finished_ns = 0;
-    request->ticks = request->places = 0;
+    request->steps = request->places = 0;
     request->rows_started = request->rows_running = 0;
     request->rows_left = request->n;
     request->places_running = 0;
     request->places_left = (uint64_t)places * request->plan->evaluations_due;
     request->sampler_number = sampler_number(request->plan->sampler);
+    request->failed = NULL;
 }
 
 static bool admit(const struct engine *engine, const struct request *request, struct error *error)

@@ -1,9 +1,11 @@
 /* engine.h - runs the reverse process for many requests at once.
  *
  * A request is n rows. Rows of any requests of one model, at any timestep, class, guidance and
- * sampler, share one forward: a tick picks a model, evaluates all its rows in flight (a guided row
- * takes two places), advances each by its sampler; rows that are done leave and waiting rows join,
- * at every tick. A row that starts fills a slot: x, input, state, generator live there.
+ * sampler, go on together: a step evaluates all rows in flight (a guided row takes two places) and
+ * advances each by its sampler. A tick picks a model and makes one step, or, of a model for points,
+ * a stretch of a few; rows that are done leave and waiting rows join at every tick. A row that
+ * starts fills a slot: x, input, state, generator live there. What becomes of it depends on no
+ * other row, on no thread and on no stretch's length.
  *
  * Threads: the engine has one thread of its own, which owns the gang. engine_submit and
  * engine_collect are called from one other thread (the loop); the doorbell is rung from the
@@ -49,7 +51,7 @@ struct request {
     /* Set by the engine before the request is collected. */
     struct error error; /* code ERROR_NONE: all rows are done and finish has run */
     uint64_t submitted_ns, started_ns, sampled_ns, finished_ns;
-    uint64_t ticks, places; /* mean batch = places / ticks over the ticks it took part in */
+    uint64_t steps, places; /* mean batch = places / steps over the steps it took part in */
 
     struct request *next; /* of what engine_collect returned */
 
@@ -57,10 +59,14 @@ struct request {
     struct request *next_waiting;
     bool is_prepared;
     size_t rows_started, rows_running, rows_left; /* left: not ended yet, started or not */
-    size_t places_running;                        /* that its running rows take in one tick */
+    size_t places_running;                        /* that its running rows take in one step */
     uint64_t places_left; /* predicted, until it is done: of an adaptive plan what is expected */
     size_t sampler_number;
+    const struct slot *failed; /* the first of its rows that did */
 };
+
+/* Of stretch_seconds: who joins, cancels or waits for a turn does not feel it. */
+#define ENGINE_STRETCH_SECONDS 100e-6
 
 struct engine_options {
     unsigned threads;                /* workers of the gang, the engine's thread included */
@@ -68,6 +74,8 @@ struct engine_options {
     size_t point_slots;              /* likewise for point models; at most 4096 */
     size_t queue_requests;           /* waiting and running; more are refused */
     double queue_seconds;            /* predicted backlog: while it is longer, all is refused */
+    double stretch_seconds;          /* points: about the longest that several steps are made in
+                                        one tick; 0: a tick is one step */
     void (*doorbell)(void *context); /* from the engine's thread; must not block */
     void *doorbell_context;
 };

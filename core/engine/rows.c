@@ -2,44 +2,7 @@
 
 #include "core/base/math.h"
 
-#include <assert.h>
 #include <string.h>
-
-/* Rows of fewer floats than this are handed out in larger pieces: the hand-out costs as much as
- * some of them. */
-#define SMALL_DIM      64
-#define SMALL_PER_ITEM 64
-
-struct work {
-    struct batch *batch;
-    const struct scratch *scratch;
-    size_t first, end, per_item; /* of the running rows */
-    void (*row)(struct batch *batch, struct slot *slot);
-};
-
-/* One item: some neighbouring rows. */
-static void work_item(void *context, size_t item, unsigned worker)
-{
-    const struct work *work = context;
-    const size_t first = work->first + item * work->per_item;
-    const size_t end = first + work->per_item < work->end ? first + work->per_item : work->end;
-
-    for (size_t i = first; i < end; i++) {
-        struct slot *slot = work->batch->running[i];
-
-        slot->row.noise = work->scratch[worker].noise;
-        slot->row.scratch = work->scratch[worker].values;
-        work->row(work->batch, slot);
-    }
-}
-
-static void work_run(struct work *work, struct gang *gang)
-{
-    work->end = work->batch->running_count;
-    work->per_item = work->batch->model->shape.dim < SMALL_DIM ? SMALL_PER_ITEM : 1;
-    gang_run(gang, work_item, work,
-             (work->end - work->first + work->per_item - 1) / work->per_item);
-}
 
 /* What is left of a row that is done. */
 static void leave(const struct slot *slot, size_t dim)
@@ -92,6 +55,7 @@ static void row_begin(struct batch *batch, struct slot *slot)
     /* What the slot's last row left there must not be felt. */
     memset(row->state, 0, plan->state_floats * sizeof *row->state);
     rng_seed(&row->rng, request->seeds[slot->index]);
+    slot->evaluations = 0;
     slot->whole_steps = 0;
     slot->is_between = false;
     begin_given(row, request, slot->index);
@@ -174,6 +138,7 @@ static void row_advance(struct batch *batch, struct slot *slot)
     const size_t dim = batch->model->shape.dim;
 
     slot->outcome = step(batch, slot);
+    slot->evaluations++;
     for (size_t i = 0; i < slot->place_count; i++)
         ask(&batch->places[slot->place + i], &slot->row);
     batch->places[slot->place].divergence =
@@ -185,19 +150,28 @@ static void row_advance(struct batch *batch, struct slot *slot)
         leave(slot, dim);
 }
 
-void rows_begin(struct batch *batch, size_t count, struct gang *gang, const struct scratch *scratch)
+/* Rows that go on together share a worker's scratch: nobody holds anything in it. */
+static struct slot *take(const struct batch *batch, size_t index, const struct scratch *scratch)
 {
-    struct work work = {.batch = batch,
-                        .scratch = scratch,
-                        .first = batch->running_count - count,
-                        .row = row_begin};
+    struct slot *slot = batch->running[index];
 
-    work_run(&work, gang);
+    slot->row.noise = scratch->noise;
+    slot->row.scratch = scratch->values;
+    return slot;
 }
 
-void rows_advance(struct batch *batch, struct gang *gang, const struct scratch *scratch)
+void rows_begin(struct batch *batch, struct range range, const struct scratch *scratch)
 {
-    struct work work = {.batch = batch, .scratch = scratch, .row = row_advance};
+    for (size_t i = range.first; i < range.end; i++)
+        row_begin(batch, take(batch, i, scratch));
+}
 
-    work_run(&work, gang);
+void rows_advance(struct batch *batch, struct range range, const struct scratch *scratch)
+{
+    for (size_t i = range.first; i < range.end; i++) {
+        struct slot *slot = take(batch, i, scratch);
+
+        if (slot->outcome == ADVANCE_EVALUATE)
+            row_advance(batch, slot);
+    }
 }

@@ -1,4 +1,4 @@
-/* rows.h - what is done row by row, spread over the gang: a row begins, a row advances. */
+/* rows.h - what is done row by row: a row begins, a row advances. Any worker, each its own rows. */
 #ifndef ROWS_H
 #define ROWS_H
 
@@ -9,12 +9,16 @@ struct scratch {
     float *noise, *values;
 };
 
-/* Seeds and begins the last `count` of the running rows. */
-void rows_begin(struct batch *batch, size_t count, struct gang *gang,
-                const struct scratch *scratch);
+/* Neighbours among the running rows, from `first` up to `end`. */
+struct range {
+    size_t first, end;
+};
 
-/* Every running row, from the model's answer to its next question, which goes to its places; or to
- * an end: a row that is done leaves its x in the request. */
-void rows_advance(struct batch *batch, struct gang *gang, const struct scratch *scratch);
+/* Seeds and begins them. */
+void rows_begin(struct batch *batch, struct range range, const struct scratch *scratch);
+
+/* From the model's answer to the next question, which goes to their places; or to an end: a row
+ * that is done leaves its x in the request. One that has ended stays as it is. */
+void rows_advance(struct batch *batch, struct range range, const struct scratch *scratch);
 
 #endif

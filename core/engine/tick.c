@@ -1,46 +1,45 @@
 #include "core/engine/tick.h"
 
 #include "core/base/clock.h"
+#include "core/engine/stretch.h"
 
-/* The step is done: what each request had of it. */
-static void account(struct batch *batch)
+/* What each request had of so many steps. */
+static void account(struct batch *batch, size_t steps)
 {
     uint64_t predicted = 0;
 
     for (struct request *request = batch->requests; request != NULL; request = request->next) {
-        const size_t places = request->places_running;
-        uint64_t less = places;
+        const size_t row_steps = steps * request->rows_running;
+        uint64_t less = steps * request->places_running;
 
-        if (places == 0)
+        if (row_steps == 0)
             continue;
         /* Rows of an adaptive sampler may take more than was expected. */
         if (less > request->places_left)
             less = request->places_left;
         request->places_left -= less;
         predicted += less;
-        request->ticks++;
-        request->places += batch->place_count;
-        atomic_fetch_add_explicit(&request->evaluations_done, request->rows_running,
-                                  memory_order_relaxed);
-        count(&batch->counters.row_steps[request->sampler_number], request->rows_running);
+        request->steps += steps;
+        request->places += steps * batch->place_count;
+        atomic_fetch_add_explicit(&request->evaluations_done, row_steps, memory_order_relaxed);
+        count(&batch->counters.row_steps[request->sampler_number], row_steps);
     }
     atomic_fetch_sub_explicit(&batch->places_left, predicted, memory_order_relaxed);
 }
 
-static void step(struct tick *tick, struct batch *batch)
+static void go_on(struct tick *tick, struct batch *batch)
 {
     const uint64_t start = clock_now_ns();
+    size_t steps;
     double seconds;
 
     if (batch->moved)
         batch_place(batch);
-    batch->model->family->evaluate(batch->model, batch->places, batch->place_count, tick->gang,
-                                   tick->workspace);
-    rows_advance(batch, tick->gang, tick->scratch);
-    seconds = (double)(clock_now_ns() - start) / 1e9;
+    steps = stretch_run(tick, batch);
+    seconds = (double)(clock_now_ns() - start) / 1e9 / (double)steps;
     cost_learn(&batch->cost, batch->place_count, seconds);
-    counters_step(tick->counters, &batch->counters, batch->place_count, seconds);
-    account(batch);
+    counters_steps(tick->counters, &batch->counters, steps, batch->place_count, seconds);
+    account(batch, steps);
 }
 
 static void prepare_item(void *context, size_t item, unsigned worker)
@@ -102,6 +101,14 @@ static void append(struct request **list, struct request *more)
     *list = more;
 }
 
+size_t tick_workspace_bytes(const struct model *model, unsigned threads)
+{
+    const size_t alone = arena_rounded(model->family->workspace_bytes(model, 1));
+    const size_t together = arena_rounded(model->family->workspace_bytes(model, threads));
+
+    return !model->shape.is_points || together > threads * alone ? together : threads * alone;
+}
+
 struct request *tick_run(struct tick *tick, struct batch *batch)
 {
     struct request *ended = NULL;
@@ -113,11 +120,11 @@ struct request *tick_run(struct tick *tick, struct batch *batch)
         append(&ended, batch_settle(batch, tick->counters));
     started = batch_join(batch, tick->counters);
     if (started > 0)
-        rows_begin(batch, started, tick->gang, tick->scratch);
+        stretch_begin(tick, batch, started);
     if (atomic_load_explicit(&batch->ended, memory_order_relaxed))
         append(&ended, batch_settle(batch, tick->counters));
     if (batch->running_count > 0)
-        step(tick, batch);
+        go_on(tick, batch);
     if (atomic_load_explicit(&batch->ended, memory_order_relaxed))
         append(&ended, batch_settle(batch, tick->counters));
     return finish(tick, ended);

@@ -1,5 +1,4 @@
-/* tick.h - one step of one model: rows join, are evaluated together, advance each by itself, and
- * leave. */
+/* tick.h - a turn of one model: rows join, make a stretch of steps (stretch.h), and leave. */
 #ifndef TICK_H
 #define TICK_H
 
@@ -22,7 +21,12 @@ struct tick {
     struct request **group;  /* those that are prepared or finished at once: as many as the largest
                                 batch has slots */
     struct counters *counters;
+    double stretch_seconds; /* of a model for points: as in engine_options */
 };
+
+/* Bytes of `workspace` for a gang of `threads` that evaluates together, and for its workers where
+ * each evaluates by itself. */
+size_t tick_workspace_bytes(const struct model *model, unsigned threads);
 
 /* Returns the requests that ended in it, finished and linked by `next`. Allocates nothing. */
 struct request *tick_run(struct tick *tick, struct batch *batch);

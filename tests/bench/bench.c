@@ -69,6 +69,7 @@ static void start(struct bench *bench, const struct bench_arguments *arguments, 
                                            .point_slots = POINT_ROWS,
                                            .queue_requests = 1,
                                            .queue_seconds = 1e9,
+                                           .stretch_seconds = ENGINE_STRETCH_SECONDS,
                                            .doorbell = bench_ring};
     struct error error;
 

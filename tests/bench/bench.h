@@ -67,7 +67,7 @@ struct bench_order {
 /* What it cost. */
 struct bench_run {
     double cpu_seconds, wall_seconds;
-    size_t row_steps, ticks;
+    size_t row_steps, steps;
     size_t draws; /* of randn(dim), over all rows, x_T included */
 };
 
@@ -86,7 +86,7 @@ struct engine *bench_engine(struct model *const *models, size_t count, size_t sl
 
 /* --- what is printed: the parts of the program --- */
 
-/* Time by batch, multiply-adds a second, share of the peak; points: row-steps a second, a tick. */
+/* Time by batch, multiply-adds a second, share of the peak; points: row-steps a second, a step. */
 void bench_speed(const struct bench *bench, const struct bench_arguments *arguments);
 /* Seconds to load, resident and working memory: a process for each model, none is loaded here. */
 void bench_memory(const struct bench *bench, const struct bench_arguments *arguments);

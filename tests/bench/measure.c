@@ -154,6 +154,7 @@ struct engine *bench_engine(struct model *const *models, size_t count, size_t sl
                                            .point_slots = slots,
                                            .queue_requests = BENCH_REQUESTS,
                                            .queue_seconds = 1e9,
+                                           .stretch_seconds = ENGINE_STRETCH_SECONDS,
                                            .doorbell = bench_ring};
     struct error error;
     struct engine *engine;
@@ -259,7 +260,7 @@ struct bench_run bench_run_requests(struct engine *engine, struct request *reque
     for (size_t i = 0; i < count; i++) {
         bench_require(requests[i].error.code == ERROR_NONE, &requests[i].error);
         cost.row_steps += requests[i].evaluations_done;
-        cost.ticks += requests[i].ticks;
+        cost.steps += requests[i].steps;
     }
     return cost;
 }

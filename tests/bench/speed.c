@@ -86,16 +86,16 @@ static void bench_points(const struct bench *bench, const struct model *model)
     }
 }
 
-/* What a tick of one row costs beside its forward. */
-static void bench_tick(const struct bench *bench, const struct model *model)
+/* What a step of one row costs beside its forward. */
+static void bench_step(const struct bench *bench, const struct model *model)
 {
     const double forward = bench_forward(bench->gang, model, 1).cpu_seconds;
     const struct bench_run run =
         order(bench, model, "ddim", model->process.config.schedule.timesteps, 1);
-    const double tick = run.cpu_seconds / (double)run.ticks;
+    const double step = run.cpu_seconds / (double)run.steps;
 
-    printf("%-20s a tick of one row %.2f us, %.2f us of it beside the forward\n", model->name,
-           1e6 * tick, 1e6 * (tick - forward));
+    printf("%-20s a step of one row %.2f us, %.2f us of it beside the forward\n", model->name,
+           1e6 * step, 1e6 * (step - forward));
 }
 
 void bench_speed(const struct bench *bench, const struct bench_arguments *arguments)
@@ -114,6 +114,6 @@ void bench_speed(const struct bench *bench, const struct bench_arguments *argume
         if (!model->shape.is_points)
             continue;
         bench_points(bench, model);
-        bench_tick(bench, model);
+        bench_step(bench, model);
     }
 }

@@ -10,14 +10,26 @@ static size_t fake_workspace_bytes(const struct model *model, unsigned threads)
     return model->shape.dim * sizeof(float) * threads;
 }
 
+static void note(struct fake_model *fake, const struct place *places, size_t count)
+{
+    fake->calls++;
+    fake->places += count;
+    fake->last_places = count;
+    for (size_t i = 0; i < count; i++)
+        fake->divergences += places[i].divergence != NULL;
+    for (size_t i = 0; i < count && i < sizeof fake->last_labels / sizeof *fake->last_labels; i++)
+        fake->last_labels[i] = places[i].label;
+}
+
 /* One forward more may be made, or this waits until it may. */
-static void pass_gate(struct fake_model *fake)
+static void pass_gate(struct fake_model *fake, const struct place *places, size_t count)
 {
     pthread_mutex_lock(&fake->mutex);
     fake->entered++;
     pthread_cond_broadcast(&fake->changed);
     while (fake->entered > fake->allowed)
         pthread_cond_wait(&fake->changed, &fake->mutex);
+    note(fake, places, count);
     pthread_mutex_unlock(&fake->mutex);
 }
 
@@ -47,18 +59,10 @@ static void fake_place(void *context, size_t item, unsigned worker)
 static void fake_evaluate(const struct model *model, const struct place *places, size_t count,
                           struct gang *gang, void *workspace)
 {
-    struct fake_model *fake = model->network;
     struct fake_work work = {.model = model, .places = places};
 
     memset(workspace, 0xff, fake_workspace_bytes(model, gang_threads(gang)));
-    pass_gate(fake);
-    fake->calls++;
-    fake->places += count;
-    fake->last_places = count;
-    for (size_t i = 0; i < count; i++)
-        fake->divergences += places[i].divergence != NULL;
-    for (size_t i = 0; i < count && i < sizeof fake->last_labels / sizeof *fake->last_labels; i++)
-        fake->last_labels[i] = places[i].label;
+    pass_gate(model->network, places, count);
     gang_run(gang, fake_place, &work, count);
 }
 

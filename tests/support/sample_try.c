@@ -67,7 +67,7 @@ struct answer *sample_try_answer(struct sample_try *try, const char *body, const
     request->submitted_ns = 1000000;
     request->started_ns = 2500000;
     request->sampled_ns = 12500000;
-    request->ticks = 4;
+    request->steps = 4;
     request->places = 10;
     if (request->prepare != NULL)
         request->prepare(request);

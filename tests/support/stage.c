@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 
+/* Of a step, whatever its places. */
+#define STEP_SECONDS 1e-3
+
 struct stage {
     const struct catalog *catalog;
     struct arena arena;
@@ -22,7 +25,7 @@ static void lay_out(struct stage *stage, unsigned threads, size_t slots, struct 
 
     for (size_t i = 0; i < stage->catalog->count; i++) {
         const struct model *model = stage->catalog->models[i];
-        const size_t bytes = model->family->workspace_bytes(model, threads);
+        const size_t bytes = tick_workspace_bytes(model, threads);
 
         batch_init(&stage->batches[i], model, slots, room);
         workspace = bytes > workspace ? bytes : workspace;
@@ -42,7 +45,6 @@ static void lay_out(struct stage *stage, unsigned threads, size_t slots, struct 
 
 struct stage *stage_create(const struct catalog *catalog, unsigned threads, size_t slots)
 {
-    const struct engine_calibration calibration = {.places = {1}, .milliseconds = {1.0}};
     struct stage *stage = calloc(1, sizeof *stage);
     struct room counted = {0}, taken = {0};
     struct error error;
@@ -55,8 +57,6 @@ struct stage *stage_create(const struct catalog *catalog, unsigned threads, size
     assert_true(arena_init(&stage->arena, counted.bytes, &error));
     taken.arena = &stage->arena;
     lay_out(stage, threads, slots, &taken);
-    for (size_t i = 0; i < catalog->count; i++)
-        cost_init(&stage->batches[i].cost, &calibration);
     stage->tick.counters = &stage->counters;
     stage->tick.gang = gang_create(threads, &error);
     assert_non_null(stage->tick.gang);
@@ -71,12 +71,20 @@ void stage_destroy(struct stage *stage)
     free(stage);
 }
 
+void stage_stretch(struct stage *stage, size_t steps)
+{
+    stage->tick.stretch_seconds = STEP_SECONDS * ((double)steps + 0.5);
+}
+
 void stage_join(struct stage *stage, struct request *request)
 {
     size_t i = 0;
 
     while (stage->catalog->models[i] != request->model)
         i++;
+    for (size_t k = 0; k < request->n; k++)
+        request->places_left += batch_row_places(request, k) * request->plan->evaluations_due;
+    count(&stage->batches[i].places_left, request->places_left);
     request->rows_left = request->n;
     request->sampler_number = sampler_number(request->plan->sampler);
     count_up(&stage->counters.rows_waiting, request->n);
@@ -100,11 +108,15 @@ static void look(struct stage *stage, const struct batch *batch)
 
 size_t stage_tick(struct stage *stage, size_t model)
 {
+    static const struct engine_calibration calibration = {
+        .places = {1, 1000000}, .milliseconds = {1e3 * STEP_SECONDS, 1.001e3 * STEP_SECONDS}};
     struct batch *batch = &stage->batches[model];
     size_t count = 0;
 
     if (batch->requests == NULL)
         return 0;
+    /* What was learnt is forgotten: it is not the same every time. */
+    cost_init(&batch->cost, &calibration);
     for (const struct request *ended = tick_run(&stage->tick, batch); ended != NULL;
          ended = ended->next)
         count++;
@@ -120,4 +132,19 @@ size_t stage_samplers_met(const struct stage *stage)
 size_t stage_places_met(const struct stage *stage)
 {
     return stage->places_met;
+}
+
+void stage_stats(const struct stage *stage, struct engine_stats *stats)
+{
+    counters_read(&stage->counters, stats);
+}
+
+void stage_model_stats(const struct stage *stage, size_t model, struct engine_model_stats *stats)
+{
+    model_counters_read(&stage->batches[model].counters, stats);
+}
+
+uint64_t stage_places_left(const struct stage *stage, size_t model)
+{
+    return stage->batches[model].places_left;
 }

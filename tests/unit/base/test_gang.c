@@ -168,6 +168,36 @@ static void who_is_through_helps_the_others(void **state)
     gang_destroy(gang);
 }
 
+/* Who runs items of its own within one of a gang. */
+struct nested {
+    unsigned values[16][5];
+};
+
+static void run_alone(void *context, size_t item, unsigned worker)
+{
+    struct nested *nested = context;
+
+    (void)worker;
+    gang_run(gang_alone(), double_item, nested->values[item], 5);
+}
+
+static void an_item_runs_items_of_its_own_alone(void **state)
+{
+    struct gang *gang = started(4);
+
+    (void)state;
+    assert_int_equal(gang_threads(gang_alone()), 1);
+    for (unsigned run = 0; run < 50; run++) {
+        struct nested nested = {{{0}}};
+
+        gang_run(gang, run_alone, &nested, 16);
+        for (size_t i = 0; i < 16; i++)
+            for (size_t k = 0; k < 5; k++)
+                assert_int_equal(nested.values[i][k], 1);
+    }
+    gang_destroy(gang);
+}
+
 static void results_do_not_depend_on_the_number_of_threads(void **state)
 {
     unsigned want[ITEMS], got[ITEMS];
@@ -262,6 +292,7 @@ int main(void)
         cmocka_unit_test(all_threads_take_part_even_after_they_slept),
         cmocka_unit_test(a_worker_begins_with_its_own_items),
         cmocka_unit_test(who_is_through_helps_the_others),
+        cmocka_unit_test(an_item_runs_items_of_its_own_alone),
         cmocka_unit_test(results_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(workers_are_named_block_signals_and_flush_denormals),
         cmocka_unit_test(a_senseless_number_of_threads_is_refused),

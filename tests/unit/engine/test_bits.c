@@ -41,14 +41,21 @@ static void ring(void *context)
     sem_post(context);
 }
 
+/* A house: how many threads, how long stretches. */
+struct manner {
+    unsigned threads;
+    double stretch_seconds;
+};
+
 static void open_house(struct house *house, const char *path, const struct backend *backend,
-                       unsigned threads)
+                       struct manner manner)
 {
-    const struct engine_options options = {.threads = threads,
+    const struct engine_options options = {.threads = manner.threads,
                                            .image_slots = 16,
                                            .point_slots = 16,
                                            .queue_requests = 100,
                                            .queue_seconds = 1e9,
+                                           .stretch_seconds = manner.stretch_seconds,
                                            .doorbell = ring,
                                            .doorbell_context = &house->bell};
     struct error error;
@@ -167,13 +174,13 @@ static void free_order(struct order *order)
 }
 
 /* Our request of three steps, before `others` requests of other lengths and samplers. */
-static struct order *answer(const char *path, const struct backend *backend, unsigned threads,
+static struct order *answer(const char *path, const struct backend *backend, struct manner manner,
                             size_t others)
 {
     struct order *order, *holding, *neighbours[OTHERS];
     struct house house;
 
-    open_house(&house, path, backend, threads);
+    open_house(&house, path, backend, manner);
     holding = place_holding_order(&house);
     for (size_t i = 0; i < others / 2; i++)
         neighbours[i] = place_order(&house, i % 2 ? "ddim" : "ddpm", 1 + i, 100 + (uint32_t)i);
@@ -191,10 +198,11 @@ static struct order *answer(const char *path, const struct backend *backend, uns
 
 static void check(const char *path, const struct backend *backend)
 {
-    struct order *alone = answer(path, backend, 1, 0);
-    struct order *crowded = answer(path, backend, 1, OTHERS);
-    struct order *two_threads = answer(path, backend, 2, 0);
-    struct order *crowded_threads = answer(path, backend, 2, OTHERS);
+    struct order *alone = answer(path, backend, (struct manner){1, 0.0}, 0);
+    struct order *crowded = answer(path, backend, (struct manner){1, 0.0}, OTHERS);
+    struct order *two_threads = answer(path, backend, (struct manner){2, 1.0}, 0);
+    struct order *crowded_threads =
+        answer(path, backend, (struct manner){2, ENGINE_STRETCH_SECONDS}, OTHERS);
     const size_t row = alone->request.plan->dim * sizeof(float);
 
     assert_memory_equal(alone->request.x, crowded->request.x, ROWS * row);

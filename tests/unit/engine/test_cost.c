@@ -98,20 +98,21 @@ static void steps_are_counted_in_the_bucket_of_their_places_and_time(void **stat
     struct engine_stats stats;
 
     (void)state;
-    counters_step(&counters, &model, 1, 0.00005);
-    counters_step(&counters, &model, 4096, ENGINE_TIME_BOUNDS[2]);
-    counters_step(&counters, &model, 4097, 1e6);
+    counters_steps(&counters, &model, 1, 1, 0.00005);
+    counters_steps(&counters, &model, 1, 4096, ENGINE_TIME_BOUNDS[2]);
+    counters_steps(&counters, &model, 3, 4097, 1e6);
     counters_start(&counters, 0.5);
     counters_read(&counters, &stats);
     model_counters_read(&model, &steps);
     assert_int_equal(stats.batch_buckets[0], 1);
     assert_int_equal(stats.batch_buckets[ENGINE_BATCH_BUCKETS - 2], 1);
-    assert_int_equal(stats.batch_buckets[ENGINE_BATCH_BUCKETS - 1], 1);
-    assert_int_equal(stats.batch_places, 1 + 4096 + 4097);
-    assert_int_equal(steps.steps, 3);
+    assert_int_equal(stats.batch_buckets[ENGINE_BATCH_BUCKETS - 1], 3);
+    assert_int_equal(stats.batch_places, 1 + 4096 + 3 * 4097);
+    assert_int_equal(steps.steps, 1 + 1 + 3);
     assert_int_equal(steps.step_buckets[0], 1);
     assert_int_equal(steps.step_buckets[2], 1);
-    assert_int_equal(steps.step_buckets[ENGINE_TIME_BUCKETS - 1], 1);
+    assert_int_equal(steps.step_buckets[ENGINE_TIME_BUCKETS - 1], 3);
+    assert_true(near(steps.step_seconds, 0.00005 + ENGINE_TIME_BOUNDS[2] + 3e6));
     assert_true(near(stats.queue_seconds, 0.5));
     for (size_t i = 1; i < ENGINE_TIME_BUCKETS - 1; i++)
         assert_true(ENGINE_TIME_BOUNDS[i] > ENGINE_TIME_BOUNDS[i - 1]);

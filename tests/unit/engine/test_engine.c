@@ -5,6 +5,7 @@
 #include "tests/support/fake_model.h"
 
 #include <math.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <string.h>
 #include <time.h>
@@ -131,7 +132,7 @@ static void many_requests_of_two_models_and_two_samplers_are_all_answered(void *
         assert_int_equal(request->error.code, ERROR_NONE);
         assert_int_equal(requests[i].finished, 1);
         assert_int_equal(request->evaluations_done, request->n * request->plan->evaluations);
-        assert_true(request->places >= request->ticks);
+        assert_true(request->places >= request->steps);
         assert_true(request->submitted_ns <= request->started_ns &&
                     request->started_ns <= request->sampled_ns &&
                     request->sampled_ns <= request->finished_ns);
@@ -288,9 +289,12 @@ static void a_plan_with_more_state_than_a_slot_has_is_refused(void **state)
 static void a_cancelled_request_frees_its_rows_within_one_step(void **state)
 {
     static struct fake_request request;
+    struct engine_options wanted = options();
     struct engine_stats stats;
 
     (void)state;
+    wanted.threads = 1; /* a step is one forward */
+    open_house(&wanted);
     fake_request_init(&request, &house.models[0], &fake_single, 1000, 100);
     fake_gate_close(&house.models[0], 3);
     submit(&request);
@@ -307,6 +311,28 @@ static void a_cancelled_request_frees_its_rows_within_one_step(void **state)
     assert_int_equal(stats.requests + stats.rows_running + stats.rows_waiting, 0);
     assert_int_equal(stats.cancelled_running, 1);
     assert_int_equal(stats.wasted_row_steps, 4 * (SLOTS - SLOTS / 8));
+    (void)house_down(NULL);
+}
+
+/* Of a million steps few were made when it has gone. */
+static void a_cancelled_request_does_not_run_on_in_its_stretch(void **state)
+{
+    static struct fake_request request;
+    struct engine_options wanted = options();
+
+    (void)state;
+    wanted.stretch_seconds = ENGINE_STRETCH_SECONDS;
+    open_house(&wanted);
+    fake_request_init(&request, &house.models[0], &fake_single, 1000000, SLOTS);
+    submit(&request);
+    while (request.request.evaluations_done == 0)
+        sched_yield();
+    request.request.cancelled = true;
+    collect_all(1);
+    assert_int_equal(request.request.error.code, ERROR_CANCELLED);
+    assert_int_equal(request.request.evaluations_done, SLOTS * request.request.steps);
+    assert_true(request.request.steps < 1000000);
+    (void)house_down(NULL);
 }
 
 static void the_models_take_turns(void **state)
@@ -426,7 +452,8 @@ int main(void)
         ENGINE_TEST(an_adaptive_sampler_counts_by_what_is_expected_of_it),
         ENGINE_TEST(a_row_that_takes_more_than_was_expected_is_not_waited_for_below_nothing),
         ENGINE_TEST(a_plan_with_more_state_than_a_slot_has_is_refused),
-        ENGINE_TEST(a_cancelled_request_frees_its_rows_within_one_step),
+        cmocka_unit_test(a_cancelled_request_frees_its_rows_within_one_step),
+        cmocka_unit_test(a_cancelled_request_does_not_run_on_in_its_stretch),
         ENGINE_TEST(the_models_take_turns),
         ENGINE_TEST(stopping_ends_what_is_running_and_what_waits),
         ENGINE_TEST(nothing_is_allocated_from_submit_to_collect),

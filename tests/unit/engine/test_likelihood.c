@@ -33,6 +33,8 @@ static void open_house(struct house *house, const char *path, const struct backe
                                            .point_slots = 64,
                                            .queue_requests = 4,
                                            .queue_seconds = 1e9,
+                                           .stretch_seconds =
+                                               threads > 1 ? ENGINE_STRETCH_SECONDS : 0.0,
                                            .doorbell = ring,
                                            .doorbell_context = &house->bell};
     struct error error;
@@ -129,6 +131,8 @@ static void run(struct house *house, struct order *const *orders, size_t count)
         for (struct request *ended = engine_collect(house->engine); ended; ended = ended->next) {
             if (ended->error.code != ERROR_NONE)
                 fail_msg("%s", ended->error.text);
+            if (!ended->plan->is_adaptive)
+                assert_int_equal(ended->evaluations_done, ended->n * ended->plan->evaluations);
             left--;
         }
     }

@@ -107,13 +107,14 @@ static void ring(void *context)
     sem_post(context);
 }
 
-static void open_house(struct house *house, unsigned threads, size_t slots)
+static void open_house(struct house *house, unsigned threads, size_t slots, double stretch_seconds)
 {
     const struct engine_options options = {.threads = threads,
                                            .image_slots = slots,
                                            .point_slots = slots,
                                            .queue_requests = REQUESTS,
                                            .queue_seconds = 1e9,
+                                           .stretch_seconds = stretch_seconds,
                                            .doorbell = ring,
                                            .doorbell_context = &house->bell};
     struct error error;
@@ -164,8 +165,17 @@ static struct random_request *new_request(size_t number)
 }
 
 /* Each as it is when nobody is near: one thread, one slot, so that its rows do not even meet each
- * other. */
+ * other, one step a tick. */
 static struct random_request *alone[REQUESTS];
+
+/* A plan says how many its rows take, unless it is adaptive: stretches are as long as that. */
+static void check_evaluations(const struct request *request)
+{
+    const struct plan *plan = request->plan;
+
+    if (request->error.code == ERROR_NONE && !plan->is_adaptive)
+        assert_int_equal(request->evaluations_done, request->n * plan->evaluations);
+}
 
 static int find_alone(void **state)
 {
@@ -173,11 +183,12 @@ static int find_alone(void **state)
 
     (void)state;
     open_models();
-    open_house(&house, 1, 1);
+    open_house(&house, 1, 1, 0.0);
     for (size_t i = 0; i < REQUESTS; i++) {
         alone[i] = new_request(i);
         submit(&house, &alone[i]->request);
         assert_int_equal(collect(&house), 1);
+        check_evaluations(&alone[i]->request);
     }
     close_house(&house);
     return 0;
@@ -235,6 +246,7 @@ static size_t run_crowd(struct stage *stage, size_t first, uint64_t state)
             stage_join(stage, &crowd[joined]->request);
         }
         cancel_some(crowd, joined);
+        stage_stretch(stage, numbers_between(&state, 1, 5));
         ended += stage_tick(stage, numbers_between(&state, 0, catalog.count - 1));
     }
     return check(crowd, first, CROWD);
@@ -281,7 +293,7 @@ static void every_row_is_as_it_is_alone_whenever_its_request_reaches_the_engine(
     (void)state;
     for (size_t i = 0; i < REQUESTS; i++)
         crowd[i] = new_request(i);
-    open_house(&house, 2, 64);
+    open_house(&house, 2, 64, ENGINE_STRETCH_SECONDS);
     for (size_t i = 0; i < REQUESTS; i++) {
         submit(&house, &crowd[i]->request);
         cancel_some(crowd, i + 1);
@@ -313,7 +325,7 @@ static void samplers_and_encoders_are_counted_each_by_itself(void **state)
     struct house house;
 
     (void)state;
-    open_house(&house, 2, 64);
+    open_house(&house, 2, 64, ENGINE_STRETCH_SECONDS);
     for (size_t i = 0; i < SAMPLER_TOTAL; i++) {
         crowd[i] = new_request(i);
         submit(&house, &crowd[i]->request);
@@ -421,7 +433,7 @@ static void sample(struct house *house, size_t together, const struct model *mod
     submit(house, &request);
     assert_int_equal(collect(house), 1);
     assert_int_equal(request.error.code, ERROR_NONE);
-    assert_int_equal(request.places, together * request.ticks);
+    assert_int_equal(request.places, together * request.steps);
 }
 
 /* In the first house rows are alone, in the others all are together. */
@@ -467,9 +479,9 @@ static void a_corrector_takes_each_sample_by_itself_in_a_batch_of_64(void **stat
     struct house houses[3];
 
     (void)state;
-    open_house(&houses[0], 1, 1);
-    open_house(&houses[1], 1, ROWS);
-    open_house(&houses[2], 2, ROWS);
+    open_house(&houses[0], 1, 1, 0.0);
+    open_house(&houses[1], 1, ROWS, 0.0);
+    open_house(&houses[2], 2, ROWS, ENGINE_STRETCH_SECONDS);
     for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++)
         for (size_t k = 0; k < sizeof(correctors) / sizeof(correctors[0]); k++)
             check_corrector(houses, catalog_find(&catalog, models[i].name), models[i].steps,

@@ -36,6 +36,7 @@ static int house_up(void **state)
                                            .point_slots = SLOTS,
                                            .queue_requests = 8,
                                            .queue_seconds = 1e9,
+                                           .stretch_seconds = ENGINE_STRETCH_SECONDS,
                                            .doorbell = ring,
                                            .doorbell_context = &house.bell};
     struct error error;

@@ -245,9 +245,9 @@ static void a_request_knows_its_progress_and_its_mean_batch(void **state)
     assert_int_equal(one.request.evaluations_done, 2);
     assert_int_equal(bench.batch.places_left, 2 + 3);
     (void)run_out();
-    assert_int_equal(one.request.ticks, 4);
+    assert_int_equal(one.request.steps, 4);
     assert_int_equal(one.request.places, 1 + 4 + 4 + 1);
-    assert_int_equal(three.request.ticks, 2);
+    assert_int_equal(three.request.steps, 2);
     assert_int_equal(three.request.places, 8);
     assert_int_equal(bench.batch.places_left, 0);
 }
@@ -327,6 +327,7 @@ static void rows_of_an_adaptive_sampler_leave_their_evaluations(void **state)
 
     (void)state;
     fake_request_init(&request, &bench.model, &adapting, 9, 8);
+    request.plan.is_adaptive = true;
     for (size_t i = 0; i < 8; i++)
         request.labels[i] = 0;
     request.request.nfe = nfe;
@@ -344,6 +345,7 @@ static void run_without_end(bool has_limit)
     static struct fake_request request;
 
     fake_request_init(&request, &bench.model, &adapting, 9, 3);
+    request.plan.is_adaptive = true;
     request.plan.options.given[OPTION_MAX_NFE] = has_limit;
     for (size_t i = 0; i < 3; i++)
         request.seeds[i] = 3; /* five evaluations */
