@@ -77,8 +77,8 @@ static struct plan *make_plan(const struct body_values *values, struct problem *
     return plan;
 }
 
-/* Numbers of an answer, which are written at one go: this many are a few seconds. */
-#define TERMS_MAX 2097152u
+/* Numbers of an answer, which are written at one go: this many are about a second. */
+#define TERMS_MAX 1048576u
 
 static bool check_terms(const struct body_values *values, const struct plan *plan,
                         struct problem *problem)

@@ -5,6 +5,7 @@
 #include "core/image/plot.h"
 #include "proto/json_write.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,13 +104,29 @@ static bool check_seeds(const struct body_values *fields, const struct plan *pla
     return false;
 }
 
-/* Every how many steps a frame is taken: an animation has about 20 of them unless it is said. */
+/* Dots that the pictures of one answer hold: they are drawn at one go, while nobody is served. This
+ * many, in as many pictures as the limit of bytes allows, take one or two seconds. */
+#define DOTS_MAX ((size_t)1 << 21)
+
+/* Frames whose two pictures of all points are not too much. */
+static size_t frames_drawn_max(const struct body_values *fields)
+{
+    return fields->model->shape.is_points ? DOTS_MAX / 2 / fields->n : SIZE_MAX;
+}
+
+/* Every how many steps a frame is taken: an animation has about 20 of them unless it is said, or as
+ * many as can be drawn. */
 #define FRAMES_USUAL 20
 static size_t frame_every(const struct body_values *fields, const struct plan *plan)
 {
+    const size_t most = frames_drawn_max(fields), steps = plan_whole_steps(plan);
+    size_t frames = FRAMES_USUAL;
+
     if (fields->trajectory > 0 || fields->format != FORMAT_APNG || fields->interpolates)
         return fields->trajectory;
-    return (plan_whole_steps(plan) + FRAMES_USUAL - 1) / FRAMES_USUAL;
+    if (most <= FRAMES_USUAL)
+        frames = most > 2 ? most - 1 : 1;
+    return (steps + frames - 1) / frames;
 }
 
 static size_t frame_count(const struct body_values *fields, const struct plan *plan)
@@ -117,6 +134,21 @@ static size_t frame_count(const struct body_values *fields, const struct plan *p
     const size_t every = frame_every(fields, plan);
 
     return every == 0 ? 0 : trajectory_frames(plan, every);
+}
+
+static bool check_dots(const struct body_values *fields, const struct plan *plan,
+                       struct problem *problem)
+{
+    const size_t frames = frame_count(fields, plan), most = frames_drawn_max(fields);
+
+    if ((fields->format != FORMAT_PNG && fields->format != FORMAT_APNG) || frames <= most)
+        return true;
+    problem_fault(
+        problem, fields->trajectory > 0 ? "/trajectory" : "/n",
+        "%zu frames of %zu points are too many to draw at once: %zu at most, in json and npy "
+        "more",
+        frames, fields->n, most);
+    return false;
 }
 
 static bool check_trajectory(const struct body_values *fields, const struct plan *plan,
@@ -142,6 +174,8 @@ static bool check_trajectory(const struct body_values *fields, const struct plan
                       plan->sampler->name);
         return false;
     }
+    if (!check_dots(fields, plan, problem))
+        return false;
     sheet = sheet_for(fields->model, fields->n, frame_count(fields, plan));
     if (animates ? sheet_animates(&sheet) : fields->format != FORMAT_PNG || sheet_fits(&sheet))
         return true;

@@ -206,6 +206,44 @@ static void a_fault_in_starts_points_at_its_entry(void **state)
     }
 }
 
+static void pictures_of_many_points_have_fewer_frames(void **state)
+{
+    static const struct {
+        const char *fields;
+        size_t frames; /* 0: refused */
+        const char *pointer;
+    } rows[] = {
+        {"\"n\":1000,\"format\":\"apng\"", 21, NULL},
+        {"\"n\":50000,\"format\":\"apng\"", 18, NULL},
+        {"\"n\":100000,\"format\":\"apng\"", 10, NULL},
+        {"\"n\":100000,\"format\":\"apng\",\"trajectory\":12", 10, NULL},
+        {"\"n\":100000,\"format\":\"apng\",\"trajectory\":11", 0, "/trajectory"},
+        {"\"n\":100000,\"format\":\"png\",\"trajectory\":11", 0, "/trajectory"},
+        {"\"n\":100000,\"format\":\"npy\",\"trajectory\":11", 11, NULL},
+        {"\"n\":500000,\"format\":\"apng\"", 2, NULL},
+        {"\"n\":600000,\"format\":\"apng\"", 0, "/n"},
+    };
+    const struct work_limits limits = try.context.limits;
+
+    (void)state;
+    try.context.limits.point_n = 1000000;
+    try.context.limits.bytes = UINT64_MAX;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[160];
+        struct work *work;
+
+        (void)snprintf(text, sizeof text, "{\"model\":\"plane\",\"steps\":100,%s}", rows[i].fields);
+        work = sample_try_parse(&try, text, NULL);
+        if (rows[i].frames == 0)
+            check_fault(rows[i].pointer, "points are too many to draw");
+        else if (work == NULL)
+            fail_msg("%s: %s", text, try.problem.faults[0].detail);
+        else
+            assert_int_equal(work_request(work)->trajectory.frames, rows[i].frames);
+    }
+    try.context.limits = limits;
+}
+
 static void frames_are_json_npy_a_sheet_and_an_animation(void **state)
 {
     struct answer *answer =
@@ -277,6 +315,7 @@ int main(void)
         cmocka_unit_test(heads_of_bad_files_are_refused_on_the_loop),
         cmocka_unit_test(what_shows_in_decoding_is_answered_as_a_fault),
         cmocka_unit_test(a_fault_in_starts_points_at_its_entry),
+        cmocka_unit_test(pictures_of_many_points_have_fewer_frames),
         cmocka_unit_test(frames_are_json_npy_a_sheet_and_an_animation),
         cmocka_unit_test(frames_count_as_bytes),
     };
