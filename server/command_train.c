@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define HELP_HINT "`denoised train --help` lists the options"
+
 #define EXIT_FAILED  1
 #define EXIT_STOPPED 3
 
@@ -144,14 +146,16 @@ static bool settle(struct run *run, struct error *error)
     struct train_settings *settings = &run->settings;
 
     if (settings->text[ASKED_OUT][0] == '\0')
-        return error_set(error, ERROR_INVALID, "--out DIR is needed: the model's folder");
+        return error_set(error, ERROR_INVALID,
+                         "--out DIR is needed: the model's folder; " HELP_HINT);
     if (!check_out(settings->text[ASKED_OUT], error))
         return false;
     run->out = settings->text[ASKED_OUT];
     if (settings->resume && !take_checkpoint(run, error))
         return false;
     if (settings->text[ASKED_DATA][0] == '\0')
-        return error_set(error, ERROR_INVALID, "--data NAME or --data FILE.csv is needed");
+        return error_set(error, ERROR_INVALID,
+                         "--data NAME or --data FILE.csv is needed; " HELP_HINT);
     train_settings_complete(settings);
     return true;
 }
@@ -368,7 +372,7 @@ static int train_and_keep(const struct run *run)
 static int misused(const struct error *error)
 {
     complain(error);
-    (void)fprintf(stderr, "`denoised train --help` lists the options\n");
+    (void)fprintf(stderr, HELP_HINT "\n");
     return EXIT_CONFIGURATION;
 }
 

@@ -70,7 +70,7 @@ class Refused(Training):
 
     def test_what_it_does_not_know_is_named_with_what_there_is(self):
         for arguments, words in (
-                ([], ["--data"]),
+                ([], ["--data", "`denoised train --help` lists the options"]),
                 (["--data", "moon"], ["'moon'", *DATA, "FILE.csv"]),
                 (["--data", "moons", "--objective", "ddpm"], ["--objective", *OBJECTIVES, "'ddpm'"]),
                 (["--data", "moons", "--activation", "sin"], ["--activation", "silu, gelu", "'sin'"]),
