@@ -20,6 +20,7 @@ enum { WIDTH = 4 };
 
 typedef float lane_floats __attribute__((vector_size(WIDTH * sizeof(float))));
 typedef int32_t lane_integers __attribute__((vector_size(WIDTH * sizeof(int32_t))));
+typedef uint32_t lane_bits __attribute__((vector_size(WIDTH * sizeof(uint32_t))));
 
 struct lanes {
     lane_floats part[LANES / WIDTH];
@@ -145,10 +146,11 @@ ALWAYS_INLINE struct lanes lanes_smaller(struct lanes a, struct lanes b)
 
 ALWAYS_INLINE lane_floats part_scale(lane_floats x, lane_floats k)
 {
-    return (lane_floats)((lane_integers)x + __builtin_convertvector(k, lane_integers) * (1 << 23));
+    lane_bits shift = (lane_bits)__builtin_convertvector(k, lane_integers) << 23;
+    return (lane_floats)((lane_bits)x + shift);
 }
 
-/* x 2^k for whole k, where the result is normal. */
+/* x 2^k for whole k, where the result is normal; a NaN stays one. */
 ALWAYS_INLINE struct lanes lanes_scale(struct lanes x, struct lanes k)
 {
     EACH_PART(x.part[p] = part_scale(x.part[p], k.part[p]);)
