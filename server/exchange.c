@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define DISCARD_MAX ((size_t)1024 * 1024)
 
@@ -56,6 +57,31 @@ void exchange_late(struct exchange *exchange)
         (void)problem_set(&exchange->problem, PROBLEM_REQUEST_TIMEOUT,
                           "the request came too slowly");
     refuse_past_library(exchange);
+}
+
+/* Of connections whose answers are not on their way, only that which the library works on. */
+static bool has_unseen_head(const struct exchange *exchange)
+{
+    return exchange != NULL && exchange->stage == EXCHANGE_NEW && !exchange->is_gone &&
+           MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE) != NULL;
+}
+
+void exchange_complaint(struct http *http, unsigned status)
+{
+    for (const struct connection *at = http->connections; at != NULL; at = at->next) {
+        struct exchange *exchange = at->exchange;
+
+        if (!has_unseen_head(exchange))
+            continue;
+        if (status == 413)
+            (void)problem_set(&exchange->problem, PROBLEM_BODY_TOO_LARGE,
+                              "Content-Length is above all limits");
+        else
+            (void)problem_set(&exchange->problem, PROBLEM_BAD_REQUEST,
+                              "a header field is malformed");
+        refuse_past_library(exchange);
+        (void)shutdown(at->descriptor, SHUT_WR);
+    }
 }
 
 void *exchange_open(void *context, const char *raw_target, struct MHD_Connection *mhd)

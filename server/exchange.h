@@ -59,6 +59,11 @@ void exchange_completed(void *http, struct MHD_Connection *mhd, void **exchange,
  * more parameters than its memory holds. */
 void exchange_abandon(struct exchange *exchange);
 
+/* The library is about to answer `status` by itself, to the one request whose head it has and has
+ * not called us with: its page comes with two heads, so ours is sent and the socket is shut. Called
+ * from the library's log. */
+void exchange_complaint(struct http *http, unsigned status);
+
 /* Its head or body is too late: it is told so, and the connection is to be closed. */
 void exchange_late(struct exchange *exchange);
 

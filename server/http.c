@@ -1,6 +1,7 @@
 #include "server/http.h"
 
 #include "server/connection.h"
+#include "server/exchange.h"
 #include "server/exchange_read.h"
 #include "server/exchange_wait.h"
 #include "server/log.h"
@@ -17,11 +18,14 @@ static void on_library_log(void *context, const char *format, va_list arguments)
 static void on_library_log(void *context, const char *format, va_list arguments)
 {
     struct http *http = context;
+    unsigned status;
     char text[256];
 
     http->has_complained = true;
     (void)vsnprintf(text, sizeof text, format, arguments);
     text[strcspn(text, "\n")] = '\0';
+    if (sscanf(text, "Error processing request (HTTP response code is %u", &status) == 1)
+        exchange_complaint(http, status);
     /* What it says when a handler answers MHD_NO, which is how we let a client go. */
     if (strstr(text, "Application reported internal error") == NULL)
         log_event("info", "http", "text", text);

@@ -172,6 +172,27 @@ class Table(unittest.TestCase):
         self.assertEqual(SERVER.get("/livez").status, 200)
         self.assertEqual([line for line in SERVER.log if "/smuggled" in line], [])
 
+    def test_a_length_that_is_none_is_one_problem(self):
+        """The library's own page came with two heads."""
+        for length, status in ((b"-1", 400), (b"1,1", 400), (b"0x5", 400), (b"9" * 25, 413)):
+            for piece in (1, 1000):
+                request = post(b"Content-Length: " + length, length=False)
+                with SERVER.connect() as connection, SERVER.connect() as other:
+                    other.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n")
+                    for at in range(0, len(request), piece):
+                        try:
+                            connection.sendall(request[at:at + piece])
+                        except OSError:
+                            break  # what it says of the head does not wait for the body
+                    received, closed = receive_all(connection)
+                    other.sendall(b"Connection: close\r\n\r\n")
+                    self.assertEqual(statuses(receive_all(other)[0]), [200])
+                head, body = received.split(b"\r\n\r\n")
+                self.assertTrue(closed)
+                self.assertIn(b"Content-Type: application/problem+json", head)
+                self.assertEqual(json.loads(body)["status"], status)
+        daemon.wait_for(lambda: SERVER.metric("denoised_requests_total", code="413") > 0, "counted")
+
     def test_each_problem_has_its_id_in_header_and_body(self):
         for method, path in (("GET", "/nowhere"), ("PUT", "/sample"), ("GET", "/models/none")):
             answer = SERVER.request(method, path)
