@@ -146,8 +146,8 @@ ALWAYS_INLINE struct lanes lanes_smaller(struct lanes a, struct lanes b)
 
 ALWAYS_INLINE lane_floats part_scale(lane_floats x, lane_floats k)
 {
-    lane_bits shift = (lane_bits)__builtin_convertvector(k, lane_integers) << 23;
-    return (lane_floats)((lane_bits)x + shift);
+    lane_integers whole = __builtin_convertvector(k, lane_integers);
+    return (lane_floats)((lane_bits)x + ((lane_bits)whole << 23));
 }
 
 /* x 2^k for whole k, where the result is normal; a NaN stays one. */
