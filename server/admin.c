@@ -10,10 +10,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define CONNECTIONS     32u
 #define SILENCE_SECONDS 5u
 #define POOL_BYTES      8192u
+#define PARAMETERS_MAX  64 /* of a query; the pool has room for some 110 */
 
 /* What is kept of a request between its line and its answer. It belongs to the connection: the
  * library does not say completed of every request whose line it has read. */
@@ -22,12 +24,30 @@ struct admin_request {
     bool is_begun;
 };
 
+/* The library has no memory for so many parameters, and would say nothing. */
+static void refuse_at_once(struct MHD_Connection *mhd, const struct problem *problem)
+{
+    const int descriptor =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    struct answer reply = {0};
+    char id[REQUEST_ID_SIZE];
+
+    request_id_make(id);
+    answer_problem(&reply, problem, id);
+    reply_past_library(descriptor, &reply, id);
+    answer_finish(&reply);
+    (void)shutdown(descriptor, SHUT_RDWR);
+}
+
 static void *on_raw_target(void *context, const char *raw_target, struct MHD_Connection *mhd)
 {
     struct admin_request *request =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    struct problem problem = {0};
 
     (void)context;
+    if (!target_few_parameters(raw_target, PARAMETERS_MAX, &problem))
+        refuse_at_once(mhd, &problem);
     if (request == NULL)
         return NULL;
     free(request->raw_target);
@@ -60,23 +80,33 @@ static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const 
     return MHD_YES;
 }
 
+/* What is served elsewhere is not here, by whatever method. */
+static const struct route *find_route(const char *method, const char *path, struct call *call,
+                                      struct problem *problem)
+{
+    const struct route *route;
+    char allow[32];
+
+    route = route_find("GET", path, call->parameter, problem, allow);
+    if (route == NULL ? allow[0] != '\0' : !route->on_admin) {
+        (void)problem_set(problem, PROBLEM_NOT_FOUND, "this listener has probes and metrics only");
+        return NULL;
+    }
+    return route_find(method, path, call->parameter, problem, allow);
+}
+
 static const struct route *check(const struct admin *admin, const struct admin_request *request,
                                  const struct request_head *head, struct call *call,
                                  struct problem *problem)
 {
     struct target target;
-    char allow[32];
     const struct route *route;
 
     if (!guard_framing(head, problem) || !guard_version(head, problem) ||
         !target_read(&target, request->raw_target, problem) ||
         !guard_host(head, &admin->service->options->host_name, problem))
         return NULL;
-    route = route_find(head->method, target.path, call->parameter, problem, allow);
-    if (route != NULL && !route->on_admin) {
-        (void)problem_set(problem, PROBLEM_NOT_FOUND, "this listener has probes and metrics only");
-        return NULL;
-    }
+    route = find_route(head->method, target.path, call, problem);
     if (route == NULL || !guard_origin(head, problem) || !target_no_query(&target, problem))
         return NULL;
     return route;

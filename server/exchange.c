@@ -105,7 +105,7 @@ void *exchange_open(void *context, const char *raw_target, struct MHD_Connection
     if (exchange->connection->phase == CONNECTION_IDLE)
         connection_enter(exchange->connection, CONNECTION_HEAD);
     /* The library has no memory for so many. */
-    if (!target_few_parameters(raw_target, &exchange->problem))
+    if (!target_few_parameters(raw_target, TARGET_PARAMETERS_MAX, &exchange->problem))
         refuse_past_library(exchange);
     return exchange;
 }

@@ -45,17 +45,17 @@ static bool decode_path(const char *raw, size_t size, char *path)
     return true;
 }
 
-bool target_few_parameters(const char *raw, struct problem *problem)
+bool target_few_parameters(const char *raw, size_t most, struct problem *problem)
 {
     const char *query = raw != NULL ? strchr(raw, '?') : NULL;
     size_t count = 0;
 
     for (const char *at = query; at != NULL; at = strchr(at + 1, '&'))
         count++;
-    if (count <= TARGET_PARAMETERS_MAX)
+    if (count <= most)
         return true;
-    return problem_set(problem, PROBLEM_URI_TOO_LONG, "the query has %zu parameters, more than %d",
-                       count, TARGET_PARAMETERS_MAX);
+    return problem_set(problem, PROBLEM_URI_TOO_LONG, "the query has %zu parameters, more than %zu",
+                       count, most);
 }
 
 bool target_read(struct target *target, const char *raw, struct problem *problem)

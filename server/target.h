@@ -13,8 +13,8 @@ struct target {
     char query[TARGET_MAX + 1]; /* as sent, without the question mark; "" when there is none */
 };
 
-/* URI_TOO_LONG when the query has more parameters than TARGET_PARAMETERS_MAX. `raw` may be NULL. */
-bool target_few_parameters(const char *raw, struct problem *problem);
+/* URI_TOO_LONG when the query has more than `most` parameters. `raw` may be NULL. */
+bool target_few_parameters(const char *raw, size_t most, struct problem *problem);
 
 /* BAD_REQUEST or URI_TOO_LONG. `raw` NULL: the request had no target. */
 bool target_read(struct target *target, const char *raw, struct problem *problem);

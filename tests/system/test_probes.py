@@ -164,11 +164,20 @@ class Admin(unittest.TestCase):
             for method in ("GET", "HEAD"):
                 self.assertEqual(SERVER.request(method, path, address=address).status, 200, path)
         for path in ("/models", "/sample", "/", "/reload"):
-            self.assertIn(SERVER.request("GET", path, address=address).status, (404, 405))
+            for method in ("GET", "POST", "PUT"):
+                answer = SERVER.request(method, path, address=address)
+                self.assertEqual((answer.status, answer.header("allow")), (404, None), path)
         answer = SERVER.request("POST", "/livez", address=address)
         self.assertEqual((answer.status, answer.header("allow")), (405, "GET, HEAD"))
         answer = SERVER.request("GET", "/livez", headers={"Host": "evil.com"}, address=address)
         self.assertEqual(answer.status, 403)
+
+    def test_admin_listener_tells_of_any_number_of_parameters(self):
+        for count, status in ((64, 422), (65, 414), (130, 414), (3000, 414)):
+            answer = SERVER.request("GET", "/livez?" + "&".join(["a"] * count),
+                                    address=SERVER.admin())
+            self.assertEqual(answer.status, status, count)
+            self.assertEqual(answer.header("Content-Type"), "application/problem+json")
 
     def test_admin_listener_answers_when_the_main_port_is_full(self):
         with Daemon("--connections", "4", "--admin-listen", "127.0.0.1:0", models=MODELS,

@@ -76,13 +76,13 @@ static void query_of_256_parameters_passes_and_one_more_is_414(void **state)
     (void)state;
     for (int i = 1; i < TARGET_PARAMETERS_MAX; i++)
         memcpy(raw + 1 + 2 * i, "b&", 3);
-    assert_true(target_few_parameters(raw, &problem));
+    assert_true(target_few_parameters(raw, TARGET_PARAMETERS_MAX, &problem));
     memcpy(raw + strlen(raw), "&", 2);
-    assert_false(target_few_parameters(raw, &problem));
+    assert_false(target_few_parameters(raw, TARGET_PARAMETERS_MAX, &problem));
     assert_int_equal(problem.code, PROBLEM_URI_TOO_LONG);
     assert_string_equal(problem.detail, "the query has 257 parameters, more than 256");
-    assert_true(target_few_parameters("/a&b&c", &problem));
-    assert_true(target_few_parameters(NULL, &problem));
+    assert_true(target_few_parameters("/a&b&c", TARGET_PARAMETERS_MAX, &problem));
+    assert_true(target_few_parameters(NULL, TARGET_PARAMETERS_MAX, &problem));
 }
 
 static void each_parameter_of_a_query_is_a_fault(void **state)
