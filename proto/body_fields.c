@@ -349,12 +349,12 @@ static const char *closest_name(const struct body *body, const char *name)
     return closest;
 }
 
-/* RFC 6901: ~ and / are escaped. */
-static void pointer_of(const char *name, char pointer[POINTER_SIZE])
+/* A name behind what `pointer` holds already. RFC 6901: ~ and / are escaped. */
+static void pointer_add(const char *name, char pointer[POINTER_SIZE])
 {
-    size_t used = 1;
+    size_t used = strlen(pointer);
 
-    pointer[0] = '/';
+    pointer[used++] = '/';
     for (; *name != '\0' && used + 3 < POINTER_SIZE; name++) {
         if (*name == '~' || *name == '/') {
             pointer[used++] = '~';
@@ -366,16 +366,39 @@ static void pointer_of(const char *name, char pointer[POINTER_SIZE])
     pointer[used] = '\0';
 }
 
+bool body_members(struct problem *problem, const char *field, const struct cJSON *object,
+                  const char *const *names)
+{
+    const struct cJSON *member;
+    bool good = true;
+
+    cJSON_ArrayForEach(member, object)
+    {
+        char pointer[POINTER_SIZE] = "";
+        size_t i = 0;
+
+        while (names[i] != NULL && strcmp(member->string, names[i]) != 0)
+            i++;
+        if (names[i] != NULL)
+            continue;
+        pointer_add(field, pointer);
+        pointer_add(member->string, pointer);
+        problem_fault(problem, pointer, "unknown field");
+        good = false;
+    }
+    return good;
+}
+
 static void read_unknown(struct body_reading *reading, const char *name)
 {
     const struct body *body = reading->body;
     const char *closest;
-    char pointer[POINTER_SIZE];
+    char pointer[POINTER_SIZE] = "";
 
     for (size_t i = 0; field_name(body, i) != NULL; i++)
         if (strcmp(field_name(body, i), name) == 0)
             return;
-    pointer_of(name, pointer);
+    pointer_add(name, pointer);
     closest = closest_name(body, name);
     if (closest != NULL)
         problem_fault(reading->problem, pointer, "unknown field; did you mean '%s'?", closest);

@@ -157,6 +157,11 @@ extern const struct body_field FIELD_ROWS;
 /* n of a request for this model at most; NULL: for any. */
 size_t body_n_limit(const struct work_context *context, const struct model *model);
 
+/* A fault for each member of a field that is an object, /field/member, that is none of `names`,
+ * NULL-terminated. True: there is none. */
+bool body_members(struct problem *problem, const char *field, const struct cJSON *object,
+                  const char *const *names);
+
 /* The field that a seed came by: "/seed", "/seeds"; NULL: none was given. */
 const char *body_seed_pointer(const struct body_values *values);
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const MEMBERS[] = {"from", "to", "size"};
+static const char *const MEMBERS[] = {"from", "to", "size", NULL};
 
 /* Two numbers minimum..maximum. */
 static bool read_pair(struct body_reading *reading, const struct cJSON *object, const char *name,
@@ -32,24 +32,6 @@ static bool read_pair(struct body_reading *reading, const struct cJSON *object, 
     return good;
 }
 
-static bool check_members(struct problem *problem, const struct cJSON *object)
-{
-    const struct cJSON *member;
-
-    cJSON_ArrayForEach(member, object)
-    {
-        size_t i = 0;
-
-        while (i < 3 && strcmp(member->string, MEMBERS[i]) != 0)
-            i++;
-        if (i == 3) {
-            problem_fault(problem, "/grid", "holds from, to and size, nothing else");
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool check_sides(struct problem *problem, const struct quiver_grid *grid)
 {
     char pointer[32];
@@ -71,11 +53,12 @@ static void read_members(struct body_reading *reading, const struct cJSON *objec
     struct quiver_grid grid = {.size = {0}};
     double size[2];
 
-    /* All three are read, so that all faults are told. */
+    /* All are looked at, so that all faults are told. */
+    const bool known = body_members(reading->problem, "grid", object, MEMBERS);
     const bool from = read_pair(reading, object, "from", numbers, grid.from);
     const bool to = read_pair(reading, object, "to", numbers, grid.to);
 
-    if (!read_pair(reading, object, "size", sizes, size) || !from || !to)
+    if (!read_pair(reading, object, "size", sizes, size) || !from || !to || !known)
         return;
     if (size[0] * size[1] > (double)limit) {
         problem_fault(reading->problem, "/grid/size", "must be at most %zu points, got %.0f", limit,
@@ -112,7 +95,7 @@ static void read_grid(struct body_reading *reading, const struct body_field *fie
     else if (!cJSON_IsObject(value))
         problem_fault(reading->problem, "/grid", "must be an object with from, to and size, got %s",
                       body_got(value, got));
-    else if (check_members(reading->problem, value))
+    else
         read_members(reading, value);
 }
 

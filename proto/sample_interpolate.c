@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const MEMBERS[] = {"from", "to", "frames", NULL};
+
 static void refuse_others(struct body_reading *reading)
 {
     const struct body_values *fields = &reading->fields;
@@ -21,22 +23,6 @@ static void refuse_others(struct body_reading *reading)
         problem_fault(reading->problem, "/seed", "excludes interpolate, which names two seeds");
     if (fields->seeds != NULL)
         problem_fault(reading->problem, "/seeds", "excludes interpolate, which names two seeds");
-}
-
-static void refuse_unknown(struct problem *problem, const struct cJSON *object)
-{
-    static const char *const NAMES[] = {"from", "to", "frames"};
-    const struct cJSON *member;
-
-    cJSON_ArrayForEach(member, object)
-    {
-        size_t i = 0;
-
-        while (i < 3 && strcmp(member->string, NAMES[i]) != 0)
-            i++;
-        if (i == 3)
-            problem_fault(problem, "/interpolate", "holds from, to and frames, nothing else");
-    }
 }
 
 static bool read_member(struct body_reading *reading, const struct cJSON *object, const char *name,
@@ -71,7 +57,7 @@ static void read_interpolate(struct body_reading *reading, const struct body_fie
                       "must be an object of from, to and frames, got %s", body_got(value, got));
         return;
     }
-    refuse_unknown(reading->problem, value);
+    (void)body_members(reading->problem, "interpolate", value, MEMBERS);
     (void)read_member(reading, value, "from", seeds, &from);
     (void)read_member(reading, value, "to", seeds, &to);
     (void)read_member(reading, value, "frames", limits, &frames);

@@ -173,14 +173,14 @@ class Faults(unittest.TestCase):
                  ("/interpolate/frames", {**WAY, "frames": 33}),
                  ("/interpolate/frames", {**WAY, "frames": 1e300}),
                  ("/interpolate/frames", {"from": 1, "to": 2}),
-                 ("/interpolate", {**WAY, "form": 3}))
+                 ("/interpolate/form", {**WAY, "form": 3}))
         for pointer, value in cases:
             with self.subTest(value):
                 self.assertIn(pointer, faults(interpolate=value))
 
     def test_all_faults_are_reported_at_once(self):
         found = faults(interpolate={"from": -1, "frames": 0, "too": 1}, n=2, seed=3)
-        self.assertEqual(set(found), {"/interpolate", "/interpolate/from", "/interpolate/to",
+        self.assertEqual(set(found), {"/interpolate/too", "/interpolate/from", "/interpolate/to",
                                       "/interpolate/frames", "/n", "/seed"})
 
     def test_twice_the_same_member_is_no_json(self):

@@ -241,7 +241,7 @@ class Refusals(unittest.TestCase):
     def test_each_fault_of_a_grid_points_into_it(self):
         for change, pointer, words in (
                 ([1], "/grid", "must be an object"),
-                ({"step": 1}, "/grid", "holds from, to and size"),
+                ({"step/~": 1}, "/grid/step~1~0", "unknown field"),
                 ({"from": [0]}, "/grid/from", "must hold two numbers"),
                 ({"from": [0, "1"]}, "/grid/from/1", "must be a number"),
                 ({"from": [4, -3]}, "/grid/to/0", "must be above from"),
@@ -253,6 +253,8 @@ class Refusals(unittest.TestCase):
                 grid = {**GRID, **change} if isinstance(change, dict) else change
                 self.assertIn(words, faults(grid=grid, t=5)[pointer])
         self.assertIn("must hold", faults(grid={}, t=5)["/grid/from"])
+        self.assertEqual(set(faults(grid={"at": 1, "too": 2, "from": 3}, t=5)),
+                         {"/grid/at", "/grid/too", "/grid/from", "/grid/to", "/grid/size"})
 
     def test_pictures_hold_what_can_be_seen(self):
         fields = {"grid": {**GRID, "size": [128, 1]}, "t": 5, "as": "x0", "format": "png"}

@@ -211,7 +211,7 @@ static void faults_of_a_grid_point_into_it(void **state)
         const char *grid, *pointer, *words;
     } CASES[] = {
         {"[]", "/grid", "must be an object"},
-        {"{\"from\":[0,0],\"to\":[1,1],\"size\":[2,2],\"by\":1}", "/grid", "nothing else"},
+        {"{\"from\":[0,0],\"to\":[1,1],\"size\":[2,2],\"by\":1}", "/grid/by", "unknown field"},
         {"{\"to\":[1,1],\"size\":[2,2]}", "/grid/from", "must hold two numbers"},
         {"{\"from\":[0,0],\"to\":[1,1,1],\"size\":[2,2]}", "/grid/to", "must hold two numbers"},
         {"{\"from\":[0,0],\"to\":[1,0],\"size\":[2,2]}", "/grid/to/1", "must be above from"},
