@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #define DISCARD_MAX ((size_t)1024 * 1024)
@@ -27,6 +28,7 @@ void exchange_release(struct exchange *exchange)
     if (--exchange->holders > 0)
         return;
     drop_body(exchange);
+    buffer_finish(&exchange->accept);
     if (exchange->work != NULL)
         exchange->http->service->result_bytes -= work_bytes(exchange->work);
     work_destroy(exchange->work);
@@ -147,6 +149,28 @@ static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const 
     return MHD_YES;
 }
 
+static enum MHD_Result join_accept(void *context, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
+{
+    struct buffer *list = context;
+
+    (void)kind;
+    if (strcasecmp(name, "Accept") == 0 && value != NULL)
+        buffer_printf(list, "%s%s", list->size == 0 ? "" : ",", value);
+    return MHD_YES;
+}
+
+/* RFC 9110, 5.3: lines of one name are one list. */
+static void join_accepts(struct exchange *exchange)
+{
+    struct buffer *list = &exchange->accept;
+
+    (void)MHD_get_connection_values(exchange->mhd, MHD_HEADER_KIND, join_accept, list);
+    buffer_append(list, "", 1);
+    if (buffer_ok(list))
+        exchange->head.accept = (const char *)list->data;
+}
+
 static bool find_route(struct exchange *exchange, const struct target *target)
 {
     exchange->route = route_find(exchange->head.method, target->path, exchange->call.parameter,
@@ -208,6 +232,8 @@ static enum MHD_Result begin(struct exchange *exchange, const char *method, cons
     head->version = version;
     (void)snprintf(exchange->method, sizeof exchange->method, "%s", method);
     (void)MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, add_header, head);
+    if (head->accept_count > 1)
+        join_accepts(exchange);
     if (!guard_framing(head, &exchange->problem) || !guard_version(head, &exchange->problem))
         return send_problem(exchange, true);
     if (!check_head(exchange) && head_has_body(head))

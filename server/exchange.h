@@ -30,7 +30,8 @@ struct exchange {
     char *raw_target; /* owned; NULL when memory ran out */
     uint64_t began_ns;
     struct request_head head;
-    size_t route_index; /* of route, or route_count() */
+    struct buffer accept; /* of several Accept headers: the list that they are */
+    size_t route_index;   /* of route, or route_count() */
     const struct route *route;
     struct call call;
     struct problem problem; /* code PROBLEM_NONE: not refused so far */

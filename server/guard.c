@@ -5,7 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* The headers that are looked at, and where; each may stand once, but Accept may be a list. */
+/* The headers that are looked at, and where; each may stand once, but Accept may be a list, of
+ * which this is the first. */
 struct known_header {
     const char *name;
     size_t offset; /* of its value in struct request_head */
@@ -64,6 +65,7 @@ static void add_known(struct request_head *head, const char *name, size_t size, 
         if (!is_named(name, size, KNOWN[i].name))
             continue;
         head->is_repeated |= *field != NULL && !KNOWN[i].may_repeat;
+        head->accept_count += KNOWN[i].may_repeat;
         if (*field == NULL)
             *field = value;
     }

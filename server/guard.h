@@ -22,6 +22,7 @@ struct request_head {
     unsigned host_count, length_count, coding_count;
     bool is_malformed; /* a name that is no token, a control byte, a folded framing header */
     bool is_repeated;  /* a header that may stand once stands twice */
+    unsigned accept_count;
     size_t bytes;
     const char *host, *origin, *fetch_site, *content_type, *content_encoding, *accept, *expect;
     const char *authorization, *api_key, *idempotency_key; /* not read yet; two are never right */

@@ -172,6 +172,14 @@ class Table(unittest.TestCase):
         self.assertEqual(SERVER.get("/livez").status, 200)
         self.assertEqual([line for line in SERVER.log if "/smuggled" in line], [])
 
+    def test_several_lines_of_accept_are_one_list(self):
+        for lines, kind in (((b"text/html", b"application/x-npy"), b"application/x-npy"),
+                            ((b"image/png;q=0.1", b"", b"application/json"), b"application/json"),
+                            ((b"text/html", b"text/plain"), b"application/problem+json")):
+            asked = post(*[b"accept: " + line for line in lines], b"Connection: close")
+            received, _ = SERVER.raw(asked)
+            self.assertIn(b"Content-Type: " + kind + b"\r\n", received, lines)
+
     def test_a_length_that_is_none_is_one_problem(self):
         """The library's own page came with two heads."""
         for length, status in ((b"-1", 400), (b"1,1", 400), (b"0x5", 400), (b"9" * 25, 413)):
