@@ -113,6 +113,24 @@ class Solvers(unittest.TestCase):
         answer = SERVER.sample({"model": "vp", "sampler": "flow_euler"})
         self.assertEqual(fault_of(answer), (422, "invalid_parameter", ["/sampler"]))
 
+    def test_of_several_fields_that_are_refused_the_one_that_is_spoken_of_is_named(self):
+        for fields, pointer, words in (
+                ({"sampler": "ancestral_sde", "steps": 1, "sampling_eps": 0}, "/steps",
+                 "at least 2 steps"),
+                ({"sampler": "sde_euler_maruyama", "steps": 1, "sampling_eps": 5}, "/steps",
+                 "at least 2 steps"),
+                ({"sampler": "annealed_langevin", "steps": 1, "sigma_min": 9, "sigma_max": 1},
+                 "/steps", "at least 2 steps"),
+                ({"model": "flow", "sampler": "annealed_langevin", "steps": 9, "sigma_max": 1e-9},
+                 "/sigma_max", "not below sigma_max"),
+                ({"model": "flow", "sampler": "annealed_langevin", "steps": 9, "sigma_min": 1e9},
+                 "/sampler", "sigma_max must be given"),
+                (dict(RK45, steps=9, rtol=1, sampling_eps=5), "/sampling_eps", "sampling_eps")):
+            with self.subTest(fields):
+                answer = SERVER.sample({"model": "vp", **fields})
+                self.assertEqual(fault_of(answer), (422, "invalid_parameter", [pointer]))
+                self.assertIn(words, answer.json()["errors"][0]["detail"])
+
 
 if __name__ == "__main__":
     unittest.main()
