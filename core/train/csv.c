@@ -79,19 +79,28 @@ static char *without_blanks(char *text)
     return text;
 }
 
-static bool without_quotes(const struct reader *reader, char **field)
+/* Commas between quotes are the field's own. `rest` moves behind the field's comma, or is NULL. */
+static bool take_quoted(struct reader *reader, char **rest)
 {
-    const size_t size = strlen(*field);
+    char *field = *rest, *end = strchr(field + 1, '"');
+    char *after = end != NULL ? end + 1 + strspn(end + 1, BLANKS) : NULL;
 
-    if ((*field)[0] != '"')
-        return true;
-    if (size < 2 || strchr(*field + 1, '"') != *field + size - 1)
-        return REFUSE(reader,
-                      "%.40s: a quote must end its field; commas and quotes may not be within",
-                      *field);
-    (*field)[size - 1] = '\0';
-    (*field)++;
+    if (after == NULL || (after[0] != ',' && after[0] != '\0'))
+        return REFUSE(reader, "%.40s: a quote must end its field, and none may be within", field);
+    *end = '\0';
+    reader->field[reader->field_count++] = field + 1;
+    *rest = after[0] == ',' ? after + 1 : NULL;
     return true;
+}
+
+static void take_plain(struct reader *reader, char **rest)
+{
+    char *field = *rest, *comma = strchr(field, ',');
+
+    if (comma != NULL)
+        *comma++ = '\0';
+    reader->field[reader->field_count++] = without_blanks(field);
+    *rest = comma;
 }
 
 /* Field by field; a blank line has none. */
@@ -104,17 +113,13 @@ static bool split(struct reader *reader)
     rest = without_blanks(rest);
     reader->field_count = 0;
     while (rest != NULL && (rest[0] != '\0' || reader->field_count > 0)) {
-        char *comma = strchr(rest, ',');
-
         if (reader->field_count == COLUMNS_MAX)
             return REFUSE(reader, "more than %d columns", COLUMNS_MAX);
-        if (comma != NULL)
-            *comma++ = '\0';
-        rest = without_blanks(rest);
-        if (!without_quotes(reader, &rest))
+        rest += strspn(rest, BLANKS);
+        if (rest[0] != '"')
+            take_plain(reader, &rest);
+        else if (!take_quoted(reader, &rest))
             return false;
-        reader->field[reader->field_count++] = rest;
-        rest = comma;
     }
     return true;
 }

@@ -104,6 +104,21 @@ static void a_last_column_of_text_is_the_class(void **state)
     data_close(&data);
 }
 
+static void a_quoted_field_may_hold_commas_and_blanks(void **state)
+{
+    struct data data;
+    struct error error;
+
+    (void)state;
+    assert_true(
+        read_text(&data, "\"x, in m\",class\n1,\"pear, red\"\r\n \"2\" , \" a,b,\" \n", &error));
+    assert_points(&data, 1, 2, (const float[]){1, 2});
+    assert_int_equal(data.class_count, 2);
+    assert_string_equal(data.class_names[0], " a,b,");
+    assert_string_equal(data.class_names[1], "pear, red");
+    data_close(&data);
+}
+
 static void a_column_called_class_may_stand_anywhere_and_numbers_go_by_value(void **state)
 {
     struct data data;
@@ -165,7 +180,9 @@ static const struct {
     {"1,2,a\n3,4,a\\b\n", "p.csv:2|column 3|name of a class"},
     {"1,2,a\n3,4,\xff\n", "p.csv:2|column 3|name of a class"},
     {"1,2\n\"3,4\n", "p.csv:2|quote"},
-    {"1,2\n3,\"4,5\"\n", "p.csv:2|commas and quotes may not be within"},
+    {"1,2\n3,\"4,5\"\n", "p.csv:2|column 2|'4,5'|not a number"},
+    {"1,2\n\"3\"4,5\n", "p.csv:2|a quote must end its field"},
+    {"1,2\n3,\"\n", "p.csv:2|a quote must end its field"},
     {"1,2\n\"3\"\"4\",4\n", "p.csv:2|quote"},
 };
 
@@ -282,6 +299,7 @@ int main(void)
         cmocka_unit_test(a_byte_order_mark_is_no_part_of_the_first_field),
         cmocka_unit_test(a_view_has_room_around_the_points),
         cmocka_unit_test(a_last_column_of_text_is_the_class),
+        cmocka_unit_test(a_quoted_field_may_hold_commas_and_blanks),
         cmocka_unit_test(a_column_called_class_may_stand_anywhere_and_numbers_go_by_value),
         cmocka_unit_test(digests_tell_files_apart),
         cmocka_unit_test(each_fault_names_file_line_and_rule),
