@@ -156,7 +156,7 @@ static const struct {
                          "a whole number of 2 to 8600", read_whole, 2, TIMESTEPS_MAX},
     [ASKED_SEED] = {"seed", "N", "0", "equal seeds give equal models",
                     "a whole number of 0 to 4294967295", read_whole, 0, 4294967295.0},
-    [ASKED_POINTS] = {"points", NULL, NULL, NULL, NULL, read_text, 1, 500},
+    [ASKED_POINTS] = {"points", NULL, NULL, NULL, "a name or a digest", read_text, 1, 500},
     [ASKED_OUT] = {"out", "DIR", NULL, "the model's folder, new or empty",
                    "a path of 1 to 500 bytes", read_text, 1, 500},
     [ASKED_CHECKPOINT] = {"checkpoint", "N", "1000",
@@ -244,9 +244,14 @@ static bool merge_one(struct train_settings *settings, size_t index, const char 
                       struct error *error)
 {
     char *mine = settings->text[index];
+    struct error fault;
 
     if (mine[0] == '\0')
-        return set(settings, index, value, error);
+        return set(settings, index, value, &fault) ||
+               error_set(
+                   error, ERROR_INVALID,
+                   "the checkpoint holds a setting %s=%.60s, which this version does not take",
+                   table[index].flag, value);
     if (index == ASKED_DATA || strcmp(mine, value) == 0)
         return true;
     return error_set(error, ERROR_INVALID, "--%s is %.60s, but the training began with %.60s",

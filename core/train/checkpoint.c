@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,11 +260,14 @@ static bool read_progress(const struct safetensors *file, struct train_progress 
 {
     const struct tensor *tensor = find(file, "progress", 1, (size_t[]){NUMBERS}, error);
     double numbers[NUMBERS];
+    bool good = true;
 
     if (tensor == NULL || !safetensors_read_double(file, tensor, numbers, error))
         return false;
-    if (!(numbers[ITERATION] >= 0 && numbers[ITERATION] < 0x1p53))
-        return error_set(error, ERROR_BAD_MODEL, "%.300s: its iteration is no number", file->name);
+    for (size_t i = 0; i < NUMBERS; i++)
+        good = good && isfinite(numbers[i]);
+    if (!good || numbers[ITERATION] < 0 || numbers[ITERATION] >= 0x1p53)
+        return error_set(error, ERROR_BAD_MODEL, "%.300s: its progress is no number", file->name);
     *progress = (struct train_progress){.iteration = (uint64_t)numbers[ITERATION],
                                         .loss = numbers[LOSS],
                                         .mean_loss = numbers[MEAN_LOSS],
@@ -275,11 +279,15 @@ static bool read_progress(const struct safetensors *file, struct train_progress 
 static bool read_all(const struct safetensors *file, struct train *train, struct error *error)
 {
     struct train_progress progress;
+    struct error fault;
 
     for (size_t part = 0; part < TRAIN_PARTS; part++)
         if (!read_values(file, train, part, error))
             return false;
-    return read_progress(file, &progress, error) && train_resume(train, &progress, error);
+    if (!read_progress(file, &progress, error))
+        return false;
+    return train_resume(train, &progress, &fault) ||
+           error_set(error, ERROR_BAD_MODEL, "%.200s: %.200s", file->name, fault.text);
 }
 
 bool checkpoint_read(const char *directory, struct train *train, struct error *error)

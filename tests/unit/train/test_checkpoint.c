@@ -204,6 +204,37 @@ static void a_checkpoint_with_any_bit_changed_or_its_end_lost_is_refused(void **
     train_destroy(train);
 }
 
+/* Whole, but no state that a training comes to. */
+static void a_checkpoint_of_what_cannot_be_is_refused_by_its_name(void **state)
+{
+    struct train *train = begin("moons", OBJECTIVE_EPSILON), *shorter;
+    const struct train_set set = {.points = data.points, .count = data.count, .dim = data.dim};
+    struct train_progress progress;
+    struct error error;
+
+    (void)state;
+    run(train, 5);
+    assert_true(checkpoint_write(scratch.path, train, "seed=1\n", &error));
+    options.iterations = 3;
+    assert_true(train_create(&options, &set, &shorter, &error));
+    assert_false(checkpoint_read(scratch.path, shorter, &error));
+    assert_error_says(&error, CHECKPOINT_NAME "|iterations: 5 are done already");
+    train_destroy(shorter);
+    progress = train_progress(train);
+    progress.mean_loss = (double)NAN;
+    assert_true(train_resume(train, &progress, &error));
+    assert_true(checkpoint_write(scratch.path, train, "seed=1\n", &error));
+    assert_false(checkpoint_read(scratch.path, train, &error));
+    assert_error_says(&error, CHECKPOINT_NAME "|its progress is no number");
+    progress.mean_loss = 1;
+    assert_true(train_resume(train, &progress, &error));
+    train_tensor(train, TRAIN_SECOND_MOMENT, 0).values[1] = (float)INFINITY;
+    assert_true(checkpoint_write(scratch.path, train, "seed=1\n", &error));
+    assert_false(checkpoint_read(scratch.path, train, &error));
+    assert_error_says(&error, CHECKPOINT_NAME "|not finite");
+    train_destroy(train);
+}
+
 static void a_checkpoint_of_before_there_were_digests_is_refused(void **state)
 {
     static const char header[] =
@@ -403,6 +434,8 @@ int main(void)
                                         start, end),
         cmocka_unit_test_setup_teardown(
             a_checkpoint_with_any_bit_changed_or_its_end_lost_is_refused, start, end),
+        cmocka_unit_test_setup_teardown(a_checkpoint_of_what_cannot_be_is_refused_by_its_name,
+                                        start, end),
         cmocka_unit_test_setup_teardown(a_checkpoint_of_before_there_were_digests_is_refused, start,
                                         end),
         cmocka_unit_test_setup_teardown(the_average_of_the_weights_is_written, start, end),
