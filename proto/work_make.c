@@ -228,6 +228,9 @@ static struct work *create(const struct body_values *values, const char *id,
     return work;
 }
 
+/* Predicted bytes that are encoded in a hundredth of a second or so. */
+#define FINISHED_AT_ONCE_MAX ((uint64_t)1 << 20)
+
 struct work *work_make(const struct body_values *values, const char *id,
                        const struct work_context *context, const struct work_parts *parts,
                        struct problem *problem)
@@ -243,9 +246,11 @@ struct work *work_make(const struct body_values *values, const char *id,
         if (work == NULL)
             (void)problem_set(problem, PROBLEM_INTERNAL, "out of memory");
     }
-    if (work == NULL)
+    if (work == NULL) {
         plan_destroy(parts->plan);
-    else
-        work->bytes = bytes;
+        return NULL;
+    }
+    work->bytes = bytes;
+    work->request.finishes_long = bytes > FINISHED_AT_ONCE_MAX;
     return work;
 }

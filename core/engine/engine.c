@@ -84,15 +84,21 @@ static void post(struct engine *engine, struct request *ended)
     engine->options.doorbell(engine->options.doorbell_context);
 }
 
+static double predicted_seconds(const struct batch *batch)
+{
+    if (batch == NULL)
+        return 0.0;
+    return cost_step(&batch->cost, batch->place_count > 0 ? batch->place_count : batch->slot_count);
+}
+
+/* `batch` NULL: no rows, but answers to be finished. */
 static void run_tick(struct engine *engine, struct batch *batch)
 {
-    const size_t places = batch->place_count > 0 ? batch->place_count : batch->slot_count;
     struct request *ended;
 
-    atomic_store_explicit(&engine->tick_seconds, cost_step(&batch->cost, places),
-                          memory_order_relaxed);
+    atomic_store_explicit(&engine->tick_seconds, predicted_seconds(batch), memory_order_relaxed);
     atomic_store_explicit(&engine->tick_start_ns, clock_now_ns(), memory_order_release);
-    ended = tick_run(&engine->tick, batch);
+    ended = batch != NULL ? tick_run(&engine->tick, batch) : tick_finish(&engine->tick);
     atomic_store_explicit(&engine->tick_start_ns, 0, memory_order_relaxed);
     post(engine, ended);
 }
@@ -102,10 +108,10 @@ static void serve(struct engine *engine)
     struct batch *batch = NULL;
     struct request *taken;
 
-    while (queue_take(&engine->queue, batch == NULL, &taken)) {
+    while (queue_take(&engine->queue, batch == NULL && engine->tick.ending == NULL, &taken)) {
         take_requests(engine, taken);
         batch = next_batch(engine);
-        if (batch != NULL)
+        if (batch != NULL || engine->tick.ending != NULL)
             run_tick(engine, batch);
     }
     take_requests(engine, taken);
@@ -151,7 +157,8 @@ static void lay_out(struct engine *engine, const struct catalog *catalog, struct
     engine->tick.probe.x = room_take(room, dim, sizeof(float));
     engine->tick.probe.output = room_take(room, PROBE_PLACES * output_dim, sizeof(float));
     engine->tick.scratch = room_take(room, options->threads, sizeof *engine->tick.scratch);
-    engine->tick.group = room_take(room, slots, sizeof(struct request *));
+    engine->tick.group = room_take(room, slots > options->threads ? slots : options->threads,
+                                   sizeof(struct request *));
     for (unsigned i = 0; i < options->threads; i++) {
         float *noise = room_take(room, dim, sizeof *noise);
         float *values = room_take(room, dim, sizeof *values);

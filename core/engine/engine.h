@@ -43,6 +43,7 @@ struct request {
                                                  nothing to do */
     void (*finish)(struct request *request);  /* on a worker once all rows are done and error.code
                                                  is ERROR_NONE: encodes; may set error */
+    bool finishes_long; /* finish may take a second: it gives way to rows and to shorter ones */
 
     /* Read and written by both sides. */
     atomic_bool cancelled;          /* set by the submitter: rows leave at the next tick */

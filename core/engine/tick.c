@@ -70,6 +70,18 @@ static bool prepare(struct tick *tick, struct batch *batch)
     return good;
 }
 
+static void append(struct request **list, struct request *more)
+{
+    while (*list != NULL)
+        list = &(*list)->next;
+    *list = more;
+}
+
+/* --- the end of a request: its answer is encoded side by side with those of others */
+
+/* One answer may take a second or two. */
+#define FINISH_NS 20000000u
+
 static void finish_item(void *context, size_t item, unsigned worker)
 {
     struct request *request = ((struct request **)context)[item];
@@ -79,27 +91,98 @@ static void finish_item(void *context, size_t item, unsigned worker)
     request->finished_ns = clock_now_ns();
 }
 
-/* Requests that end in one tick are encoded side by side. */
-static struct request *finish(struct tick *tick, struct request *ended)
+/* Nobody waits for the answer of a request that was cancelled. */
+static bool is_to_be_finished(struct request *request)
+{
+    if (request->error.code != ERROR_NONE || request->finish == NULL)
+        return false;
+    if (!atomic_load_explicit(&request->cancelled, memory_order_relaxed))
+        return true;
+    return error_set(&request->error, ERROR_CANCELLED, "the request was cancelled");
+}
+
+/* Those of a list whose end may take long wait for their turn; the others are returned. */
+static struct request *put_off(struct tick *tick, struct request *ended)
+{
+    struct request *others = NULL, **end = &others;
+
+    while (ended != NULL) {
+        struct request *request = ended;
+
+        ended = request->next;
+        request->next = NULL;
+        request->sampled_ns = request->finished_ns = clock_now_ns();
+        if (tick->ending == NULL)
+            tick->ending_end = &tick->ending;
+        if (request->finishes_long) {
+            *tick->ending_end = request;
+            tick->ending_end = &request->next;
+        } else {
+            *end = request;
+            end = &request->next;
+        }
+    }
+    return others;
+}
+
+/* All at once. */
+static void finish_others(struct tick *tick, struct request *others)
 {
     size_t count = 0;
 
-    for (struct request *request = ended; request != NULL; request = request->next) {
-        request->sampled_ns = clock_now_ns();
-        request->finished_ns = request->sampled_ns;
-        if (request->error.code == ERROR_NONE && request->finish != NULL)
+    for (struct request *request = others; request != NULL; request = request->next)
+        if (is_to_be_finished(request))
+            tick->group[count++] = request;
+    gang_run(tick->gang, finish_item, tick->group, count);
+}
+
+/* The oldest ones, a worker each; onto the end of a list. */
+static struct request **finish_some(struct tick *tick, struct request **finished_end)
+{
+    const unsigned threads = gang_threads(tick->gang);
+    size_t count = 0;
+
+    for (unsigned i = 0; i < threads && tick->ending != NULL; i++) {
+        struct request *request = tick->ending;
+
+        tick->ending = request->next;
+        request->next = NULL;
+        *finished_end = request;
+        finished_end = &request->next;
+        if (is_to_be_finished(request))
             tick->group[count++] = request;
     }
     gang_run(tick->gang, finish_item, tick->group, count);
-    return ended;
+    return finished_end;
 }
 
-static void append(struct request **list, struct request *more)
+struct request *tick_finish(struct tick *tick)
 {
-    while (*list != NULL)
-        list = &(*list)->next;
-    *list = more;
+    const uint64_t start = clock_now_ns();
+    struct request *finished = NULL, **finished_end = &finished;
+    uint64_t now = start;
+
+    while (tick->ending != NULL && now - start < FINISH_NS) {
+        finished_end = finish_some(tick, finished_end);
+        now = clock_now_ns();
+    }
+    if (now - start >= FINISH_NS)
+        tick->ending_after_ns = now + (now - start);
+    return finished;
 }
+
+/* What may take long only when it is not the rows' turn. */
+static struct request *finish(struct tick *tick, struct request *ended)
+{
+    struct request *finished = put_off(tick, ended);
+
+    finish_others(tick, finished);
+    if (tick->ending != NULL && clock_now_ns() >= tick->ending_after_ns)
+        append(&finished, tick_finish(tick));
+    return finished;
+}
+
+/* --- a turn */
 
 size_t tick_workspace_bytes(const struct model *model, unsigned threads)
 {
@@ -132,6 +215,14 @@ struct request *tick_run(struct tick *tick, struct batch *batch)
 
 struct request *tick_abandon(struct tick *tick, struct batch *batch)
 {
+    struct request *ended;
+
     batch_cancel(batch, true, tick->counters);
-    return finish(tick, batch_settle(batch, tick->counters));
+    ended = put_off(tick, batch_settle(batch, tick->counters));
+    append(&ended, tick->ending);
+    tick->ending = NULL;
+    for (struct request *request = ended; request != NULL; request = request->next)
+        if (request->error.code == ERROR_NONE)
+            error_write(&request->error, ERROR_CANCELLED, "the engine was stopped");
+    return ended;
 }

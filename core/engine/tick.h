@@ -19,7 +19,10 @@ struct tick {
     void *workspace;
     struct scratch *scratch; /* one a worker */
     struct request **group;  /* those that are prepared or finished at once: as many as the largest
-                                batch has slots */
+                                batch has slots, and as there are workers */
+    struct request *ending, **ending_end; /* of all models, oldest first: rows are done, and finish,
+                                             which takes long, has not been called */
+    uint64_t ending_after_ns;             /* until then it is the rows' turn */
     struct counters *counters;
     double stretch_seconds; /* of a model for points: as in engine_options */
 };
@@ -28,10 +31,15 @@ struct tick {
  * each evaluates by itself. */
 size_t tick_workspace_bytes(const struct model *model, unsigned threads);
 
-/* Returns the requests that ended in it, finished and linked by `next`. Allocates nothing. */
+/* Returns the requests that are finished, linked by `next`; those that end in it and take long may
+ * be `ending` yet. Allocates nothing. */
 struct request *tick_run(struct tick *tick, struct batch *batch);
 
-/* Ends every request of the batch as cancelled. */
+/* Between ticks, or where there are none: finishes what is ending, as many at once as there are
+ * workers, until that has taken a fiftieth of a second, and then lets rows have as long. */
+struct request *tick_finish(struct tick *tick);
+
+/* Ends every request of the batch as cancelled, and those that are ending. */
 struct request *tick_abandon(struct tick *tick, struct batch *batch);
 
 #endif

@@ -286,9 +286,12 @@ static void frames_count_as_bytes(void **state)
     (void)state;
     try.context.limits.bytes = 1000000;
     assert_non_null(sample_try_parse(&try, plain, NULL));
+    assert_false(work_request(try.sample)->finishes_long);
     assert_null(sample_try_parse(&try, frames, NULL));
     check_fault("", "above the limit of 1000000");
     try.context.limits.bytes = 1000000000;
+    assert_non_null(sample_try_parse(&try, frames, NULL));
+    assert_true(work_request(try.sample)->finishes_long);
 }
 
 static int start(void **state)
