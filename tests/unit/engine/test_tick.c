@@ -1,7 +1,6 @@
 /* The engine's policy, tick by tick, without its thread. */
 #include "tests/support/test.h"
 
-#include "core/base/clock.h"
 #include "core/engine/tick.h"
 #include "tests/support/fake_model.h"
 
@@ -368,71 +367,6 @@ static void a_solver_that_does_not_converge_says_after_how_many_evaluations(void
     run_without_end(false);
 }
 
-/* An answer that takes long to encode. */
-static void finish_slowly(struct request *request)
-{
-    const uint64_t end = clock_now_ns() + 25000000u;
-
-    while (clock_now_ns() < end)
-        continue;
-    ((struct fake_request *)request)->finished++;
-}
-
-static void slow_answers_are_made_one_at_a_time_and_let_rows_have_their_turn(void **state)
-{
-    static struct fake_request slow[4], steady, quick;
-
-    (void)state;
-    for (size_t i = 0; i < 4; i++) {
-        fake_request_init(&slow[i], &bench.model, &fake_single, 1, 1);
-        slow[i].request.finish = finish_slowly;
-        slow[i].request.finishes_long = true;
-        add(&slow[i]);
-    }
-    fake_request_init(&steady, &bench.model, &fake_single, 1000, 1);
-    add(&steady);
-    assert_ptr_equal(run(), &slow[0].request);
-    assert_null(slow[0].request.next);
-    assert_int_equal(slow[1].finished, 0);
-    assert_true(slow[1].request.sampled_ns > 0);
-    assert_true(bench.tick.ending_after_ns > slow[0].request.finished_ns + 20000000u);
-    bench.tick.ending_after_ns = UINT64_MAX;
-    fake_request_init(&quick, &bench.model, &fake_single, 1, 1);
-    add(&quick);
-    assert_ptr_equal(run(), &quick.request);
-    assert_null(quick.request.next);
-    for (size_t i = 0; i < 2; i++)
-        assert_null(run());
-    assert_int_equal(steady.request.evaluations_done, 4);
-    atomic_store(&slow[2].request.cancelled, true);
-    assert_ptr_equal(tick_finish(&bench.tick), &slow[1].request);
-    assert_ptr_equal(tick_finish(&bench.tick), &slow[2].request);
-    assert_int_equal(slow[2].request.error.code, ERROR_CANCELLED);
-    assert_int_equal(slow[2].finished, 0);
-    assert_ptr_equal(slow[2].request.next, &slow[3].request);
-    assert_null(tick_finish(&bench.tick));
-}
-
-static void what_is_ending_when_the_engine_stops_is_cancelled(void **state)
-{
-    static struct fake_request slow[2];
-    const struct request *left;
-
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        fake_request_init(&slow[i], &bench.model, &fake_single, 1, 1);
-        slow[i].request.finish = finish_slowly;
-        slow[i].request.finishes_long = true;
-        add(&slow[i]);
-    }
-    assert_ptr_equal(run(), &slow[0].request);
-    left = tick_abandon(&bench.tick, &bench.batch);
-    assert_ptr_equal(left, &slow[1].request);
-    assert_int_equal(left->error.code, ERROR_CANCELLED);
-    assert_int_equal(slow[1].finished, 0);
-    assert_null(bench.tick.ending);
-}
-
 static void cancelled_rows_leave_at_the_next_tick_running_or_waiting(void **state)
 {
     static struct fake_request running, waiting, other;
@@ -630,8 +564,6 @@ int main(void)
         TICK_TEST(a_sampler_that_leaves_the_numbers_fails_the_request),
         TICK_TEST(rows_of_an_adaptive_sampler_leave_their_evaluations),
         TICK_TEST(a_solver_that_does_not_converge_says_after_how_many_evaluations),
-        TICK_TEST(slow_answers_are_made_one_at_a_time_and_let_rows_have_their_turn),
-        TICK_TEST(what_is_ending_when_the_engine_stops_is_cancelled),
         TICK_TEST(cancelled_rows_leave_at_the_next_tick_running_or_waiting),
         TICK_TEST(abandoning_ends_every_request),
         TICK_TEST(a_row_finds_its_state_empty),
