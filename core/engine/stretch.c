@@ -31,11 +31,17 @@ static void work_item(void *context, size_t item, unsigned worker)
     work->range(work, range, worker);
 }
 
+/* Parts of so many that all are in. */
+static size_t parts(size_t count, size_t each)
+{
+    return (count + each - 1) / each;
+}
+
 static void work_run(struct work *work)
 {
     const size_t count = work->batch->running_count - work->first;
 
-    gang_run(work->tick->gang, work_item, work, (count + work->per_item - 1) / work->per_item);
+    gang_run(work->tick->gang, work_item, work, parts(count, work->per_item));
 }
 
 static void begin(const struct work *work, struct range range, unsigned worker)
@@ -76,13 +82,16 @@ void stretch_begin(const struct tick *tick, struct batch *batch, size_t count)
     work_run(&work);
 }
 
-/* Ranges of one size, as many as there are threads or a multiple of that. */
-static size_t range_size(const struct tick *tick, size_t rows)
+/* Ranges of one size, as many as there are threads or a multiple of that; fewer where those would
+ * be too small. */
+static size_t range_size(const struct tick *tick, const struct batch *batch)
 {
-    const size_t threads = gang_threads(tick->gang), at_once = threads * RANGE_MAX;
-    const size_t ranges = threads * ((rows + at_once - 1) / at_once);
-    const size_t size = (rows + ranges - 1) / ranges;
+    const size_t threads = gang_threads(tick->gang), rows = batch->running_count;
+    const size_t ranges = threads * parts(rows, threads * RANGE_MAX);
+    const size_t size = parts(rows, ranges), tile = batch->model->tile;
 
+    if (tile > 0)
+        return parts(size, tile) * tile;
     return size > RANGE_MIN ? size : RANGE_MIN;
 }
 
@@ -107,7 +116,7 @@ size_t stretch_run(const struct tick *tick, struct batch *batch)
     struct work work = {.tick = tick, .batch = batch, .per_item = 1, .steps = 1, .range = advance};
 
     if (batch->model->shape.is_points) {
-        work.per_item = range_size(tick, batch->running_count);
+        work.per_item = range_size(tick, batch);
         work.steps = steps_of(tick, batch);
         work.range = go_through;
     } else {

@@ -96,6 +96,8 @@ struct model {
     bool knows_energy;     /* a mixture does */
     double energy;         /* E[x_0 . x_0] of the data */
     uint64_t weight_bytes; /* of prepared weights in memory */
+    size_t tile;           /* places that evaluate takes at once, however few there are: to divide
+                              them costs; 0: as many as there are */
     double load_seconds;
     char **warnings; /* of loading, a sentence each, for the log; owned */
     size_t warning_count;

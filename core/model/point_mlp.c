@@ -215,6 +215,7 @@ static bool point_mlp_open(struct model *model, struct folder *folder,
     model->class_input.has_classes = mlp->class_count > 0;
     model->class_input.count = mlp->class_count;
     model->weight_bytes = mlp->arena.size;
+    model->tile = mlp->any_rows ? 0 : TILE;
     return true;
 }
 

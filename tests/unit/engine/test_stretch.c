@@ -344,6 +344,26 @@ static void each_worker_takes_its_rows_through_all_steps(void **state)
     assert_int_equal(steps_made(), 5);
 }
 
+/* Nine are eight and one, not five and four. */
+static void rows_that_a_model_takes_at_once_stay_together(void **state)
+{
+    static struct fake_request request;
+
+    (void)state;
+    down();
+    up(2, LONG);
+    model.model.tile = 8;
+    fake_request_init(&request, &model, &fake_single, 5, 8);
+    stage_join(stage, &request.request);
+    assert_int_equal(run_out(1), 1);
+    assert_int_equal(model.calls, 5);
+    fake_request_init(&request, &model, &fake_single, 5, 9);
+    stage_join(stage, &request.request);
+    assert_int_equal(run_out(1), 1);
+    assert_int_equal(model.calls, 5 + 2 * 5);
+    assert_int_equal(model.places, 5 * 8 + 5 * 9);
+}
+
 /* --- what goes wrong in one --- */
 
 static void a_row_that_fails_in_a_stretch_takes_no_other_with_it(void **state)
@@ -406,6 +426,7 @@ int main(void)
         STAGE_TEST(pictures_make_one_step_a_tick),
         STAGE_TEST(every_step_is_counted_as_if_it_were_a_tick),
         STAGE_TEST(each_worker_takes_its_rows_through_all_steps),
+        STAGE_TEST(rows_that_a_model_takes_at_once_stay_together),
         STAGE_TEST(a_row_that_fails_in_a_stretch_takes_no_other_with_it),
         STAGE_TEST(a_request_cancelled_in_a_stretch_leaves_at_its_end),
     };
