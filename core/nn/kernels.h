@@ -56,6 +56,14 @@ struct parts {
     size_t begin, end;
 };
 
+/* Where the sums over a map's channels are (channel_sums.h), so that its norm need not read the
+ * map. Those who make it leave them in a call for all parts only, as rows are added in order. */
+struct channel_sums {
+    double *at;   /* of the first channel; NULL: nobody wants them */
+    size_t ld;    /* from there to the sum of its squares */
+    size_t width; /* of an image row, in pixels */
+};
+
 /* What both need in a call; residual has the shape of the output and must not overlap it. */
 struct layer_call {
     const float *weights; /* as prepared */
@@ -68,7 +76,8 @@ struct layer_call {
      * channels' scales, then their shifts. */
     const float *scale_shift;
     enum activation activation; /* of the normed input */
-    size_t samples, stride;     /* of in, residual, out and scale_shift */
+    struct channel_sums sums;   /* of out, where kernels say that they can */
+    size_t samples, stride;     /* of in, residual, out, scale_shift and sums; in floats */
     size_t bias_stride;         /* 0: one bias for all */
 };
 
@@ -83,6 +92,7 @@ struct norm_call {
     const float *gamma, *beta; /* channels each */
     const float *modulation;   /* NULL, or s then b, channels each: y (1 + s) + b */
     const float *in;
+    struct channel_sums sums; /* of in, where others left them */
     float *out;
     float *scale_shift; /* 2 * channels: written by the statistics, read by the second pass */
     size_t in_ld, out_ld;
@@ -101,8 +111,9 @@ struct attention_call {
     const float *residual;
     float *out;
     size_t q_ld, k_ld, v_ld, residual_ld, out_ld;
-    float divisor;          /* 1: none */
-    size_t samples, stride; /* of all but the bias */
+    float divisor;            /* 1: none */
+    struct channel_sums sums; /* of out, where kernels say that they can */
+    size_t samples, stride;   /* of all but the bias */
 };
 
 struct conv_kernel {
@@ -112,6 +123,8 @@ struct conv_kernel {
                     const float *weights, float *packed);
     size_t (*scratch_floats)(const struct conv_shape *shape);
     size_t (*parts)(const struct conv_shape *shape);
+    /* Whether a call leaves the sums of its output. NULL: never. */
+    bool (*leaves_sums)(const struct conv_shape *shape);
     void (*run)(const struct kernels *kernels, const struct conv_shape *shape,
                 const struct layer_call *call, struct parts parts, float *scratch);
 };
@@ -122,6 +135,7 @@ struct linear_kernel {
     void (*prepare)(const struct kernels *kernels, const struct linear_shape *shape,
                     const float *weights, float *packed);
     size_t (*parts)(const struct linear_shape *shape);
+    bool leaves_sums; /* of more than one row */
     void (*run)(const struct kernels *kernels, const struct linear_shape *shape,
                 const struct layer_call *call, struct parts parts);
 };
@@ -129,6 +143,7 @@ struct linear_kernel {
 struct attention_kernel {
     size_t (*scratch_floats)(const struct attention_shape *shape);
     size_t (*parts)(const struct attention_shape *shape);
+    bool leaves_sums;
     void (*run)(const struct kernels *kernels, const struct attention_shape *shape,
                 const struct attention_call *call, struct parts parts, float *scratch);
 };

@@ -6,6 +6,7 @@
  * Compiled for several CPUs; see the Makefile. Every score and every sum over keys is one chain. */
 #include "core/nn/native.h"
 
+#include "core/nn/channel_sums.h"
 #include "core/nn/group.h"
 #include "core/nn/isa.h"
 #include "core/nn/panel.h"
@@ -186,6 +187,8 @@ static void run_queries(const struct attention_shape *shape, const struct attent
     if (call->bias != NULL || call->residual != NULL || call->divisor != 1.0f)
         for (size_t row = queries.begin; row < queries.end; row++)
             end_row(call, feature, row, shape->head_dim);
+    channel_sums_add(&call->sums, call->out, call->out_ld, queries,
+                     (struct parts){feature, feature + shape->head_dim});
 }
 
 static void run_part(const struct attention_shape *shape, const struct attention_call *call,
@@ -223,5 +226,6 @@ static void run(const struct kernels *kernels, const struct attention_shape *sha
 const struct attention_kernel ISA(native_attention) = {
     .scratch_floats = scratch_floats,
     .parts = parts_of,
+    .leaves_sums = true,
     .run = run,
 };

@@ -36,6 +36,11 @@ static size_t parts(const struct conv_shape *shape)
     return algorithm(shape)->parts(shape);
 }
 
+static bool leaves_sums(const struct conv_shape *shape)
+{
+    return native_conv_algorithm(shape) != CONV_OUT;
+}
+
 static void run(const struct kernels *kernels, const struct conv_shape *shape,
                 const struct layer_call *call, struct parts range, float *scratch)
 {
@@ -47,5 +52,6 @@ const struct conv_kernel ISA(native_conv) = {
     .prepare = prepare,
     .scratch_floats = scratch_floats,
     .parts = parts,
+    .leaves_sums = leaves_sums,
     .run = run,
 };

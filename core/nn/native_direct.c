@@ -6,11 +6,13 @@
  * needs are first normed into a copy, so that each number is only once.
  *
  * scratch: windows | sums of a block, [pixels][columns in whole panels] | the normed map */
+#include "core/nn/channel_sums.h"
 #include "core/nn/cut.h"
 #include "core/nn/group.h"
 #include "core/nn/native.h"
 #include "core/nn/panel.h"
 #include "core/nn/pixels.h"
+#include "core/nn/sizes.h"
 
 enum { SIDE = 3, TAPS = SIDE * SIDE, ROWS_MAX = 64, WINDOW_FLOATS = 1 << 17 };
 
@@ -151,6 +153,19 @@ static void finish_rows(const struct layer *layer, size_t row, const struct pane
     }
 }
 
+/* Of the product's rows, which are pixels of one sample after the other. */
+static void leave_sums(const struct layer *layer, size_t row, const struct panel_product *product)
+{
+    size_t all = layer->part.rows, end = row + product->rows;
+    struct parts columns = {product->first_column, product->first_column + product->columns};
+    for (size_t sample = row / all; sample * all < end; sample++) {
+        size_t first = sample * all;
+        struct layer_call call = group_layer(layer->call, sample);
+        struct parts pixels = {size_larger(row, first) - first, size_smaller(end - first, all)};
+        channel_sums_add(&call.sums, call.out, call.out_ld, pixels, columns);
+    }
+}
+
 static void multiply_rows(const struct layer *layer, size_t row, size_t rows)
 {
     size_t depth = depth_of(layer->shape), end = layer->part.column + layer->part.columns;
@@ -168,6 +183,7 @@ static void multiply_rows(const struct layer *layer, size_t row, size_t rows)
                                         .first_column = column};
         ISA(panel_product)(&product);
         finish_rows(layer, row, &product);
+        leave_sums(layer, row, &product);
     }
 }
 

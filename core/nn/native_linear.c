@@ -3,6 +3,7 @@
  * Blocks of rows, the samples' together where they have few, take a chunk of columns at a time:
  * its weights stay in a cache for all samples, its sums in the first one until they are finished.
  * Where a sample has one row, the group is one matrix with a row per sample. */
+#include "core/nn/channel_sums.h"
 #include "core/nn/cut.h"
 #include "core/nn/group.h"
 #include "core/nn/native.h"
@@ -88,6 +89,9 @@ static void run_rows(const struct layer *layer, struct cut_block block, size_t s
         for (size_t i = 0; i < samples; i++) {
             struct layer_call call = group_layer(&layer->call, sample + i);
             run_block(layer, &call, block);
+            channel_sums_add(&call.sums, call.out, call.out_ld,
+                             (struct parts){block.row, block.row + block.rows},
+                             (struct parts){block.column, block.column + block.columns});
         }
     }
 }
@@ -144,5 +148,6 @@ const struct linear_kernel ISA(native_linear) = {
     .weight_floats = linear_weight_floats,
     .prepare = prepare,
     .parts = linear_parts,
+    .leaves_sums = true,
     .run = linear_run,
 };

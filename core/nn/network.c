@@ -25,19 +25,9 @@ struct operand network_buffer(struct network *network, size_t rows, size_t colum
               &array))
         return OPERAND_NONE;
     network->buffers = array;
-    network->buffers[network->buffer_count] =
-        (struct network_buffer){.floats = rows * columns, .first = NETWORK_NONE};
+    network->buffers[network->buffer_count] = (struct network_buffer){
+        .floats = rows * columns, .first = NETWORK_NONE, .sums = NETWORK_NONE};
     return (struct operand){.buffer = network->buffer_count++, .ld = columns};
-}
-
-static void touch(struct network *network, struct operand operand)
-{
-    if (operand.buffer == NETWORK_NONE)
-        return;
-    struct network_buffer *buffer = &network->buffers[operand.buffer];
-    if (buffer->first == NETWORK_NONE)
-        buffer->first = network->op_count;
-    buffer->last = network->op_count;
 }
 
 void network_add(struct network *network, const struct op *op)
@@ -46,13 +36,8 @@ void network_add(struct network *network, const struct op *op)
     if (!grow(network, network->op_count, &network->op_capacity, sizeof *network->ops, &array))
         return;
     network->ops = array;
-    touch(network, op->in);
-    touch(network, op->out);
-    touch(network, op->residual);
-    touch(network, op->vector);
-    touch(network, op->scale_shift);
-    touch(network, op->keys);
-    network->ops[network->op_count++] = *op;
+    network->ops[network->op_count] = *op;
+    network->ops[network->op_count++].sums = OPERAND_NONE;
 }
 
 void network_remember(struct network *network, struct operand result)
@@ -84,6 +69,30 @@ static int larger_first(const void *left, const void *right)
     if (a->floats != b->floats)
         return a->floats > b->floats ? -1 : 1;
     return a < b ? -1 : a > b;
+}
+
+static void touch(struct network *network, size_t op, struct operand operand)
+{
+    if (operand.buffer == NETWORK_NONE)
+        return;
+    struct network_buffer *buffer = &network->buffers[operand.buffer];
+    if (buffer->first == NETWORK_NONE)
+        buffer->first = op;
+    buffer->last = op;
+}
+
+static void find_lives(struct network *network)
+{
+    for (size_t i = 0; i < network->op_count; i++) {
+        const struct op *op = &network->ops[i];
+        touch(network, i, op->in);
+        touch(network, i, op->out);
+        touch(network, i, op->residual);
+        touch(network, i, op->vector);
+        touch(network, i, op->scale_shift);
+        touch(network, i, op->keys);
+        touch(network, i, op->sums);
+    }
 }
 
 static bool alive_together(const struct network_buffer *a, const struct network_buffer *b)
@@ -134,6 +143,8 @@ static size_t group_for(const struct network *network)
 
 bool network_plan(struct network *network, struct error *error)
 {
+    network_share_sums(network);
+    find_lives(network);
     size_t count = network->buffer_count;
     struct network_buffer **order =
         network->out_of_memory ? NULL : calloc(2 * count + 1, sizeof(struct network_buffer *));
@@ -259,7 +270,8 @@ static struct op_run all_in_step(const struct batch *batch, unsigned worker)
                            .evaluation = batch->evaluations,
                            .samples = batch->count,
                            .activations = batch->activations,
-                           .scratch = batch->scratch + worker * batch->network->scratch_floats};
+                           .scratch = batch->scratch + worker * batch->network->scratch_floats,
+                           .in_parts = true};
 }
 
 /* One part of one operation of all evaluations, each in its arena. */

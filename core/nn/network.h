@@ -71,6 +71,8 @@ struct op {
     struct operand vector;      /* conv, linear: the bias, in place of `bias`; norm: modulation */
     struct operand scale_shift; /* norm: between its passes; conv: of the norm it reads through */
     struct operand keys;        /* attention: where they are not part of `in` */
+    struct operand sums;        /* network_plan's: of out, norm: of in (channel_sums) */
+    size_t image_width;         /* with these */
     enum activation activation; /* conv: of the normed input */
     size_t weights, bias;       /* where in the weights; norm: gamma and beta */
     float divisor;              /* conv, linear, attention; 1: none */
@@ -105,6 +107,7 @@ OP_KINDS(OP_DECLARE)
 struct network_buffer {
     size_t floats, offset;
     size_t first, last; /* operations that touch it */
+    size_t sums;        /* the buffer of the sums over the map in this one, or NONE */
 };
 
 struct network {
@@ -146,15 +149,22 @@ struct op_run {
     const struct evaluation *evaluation;
     size_t samples;
     float *activations, *scratch;
+    bool in_parts; /* part by part, by several workers: nobody leaves sums */
 };
 
 struct op_kind {
     size_t (*parts)(const struct kernels *kernels, const struct op *op);
     size_t (*scratch_floats)(const struct kernels *kernels, const struct op *op);
+    /* Channels of its output, if it can leave their sums, else 0. NULL: it never can. */
+    size_t (*summed_channels)(const struct kernels *kernels, const struct op *op);
     /* One of these: a part of one evaluation, or parts of a group. */
     void (*run)(const struct op_run *run, size_t part);
     void (*run_group)(const struct op_run *run, struct parts parts);
 };
+
+/* Lets norms read the sums that the makers of their maps leave, wherever these can: by the kinds
+ * and shapes of operations alone. */
+void network_share_sums(struct network *network);
 
 void op_run_parts(const struct op_run *run, struct parts parts);
 

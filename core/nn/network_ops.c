@@ -138,6 +138,13 @@ SIMPLE_OP(table_row);
 
 /* --- layers ----------------------------------------------------------------------------------- */
 
+static struct channel_sums channel_sums(const struct op_run *run)
+{
+    const struct op *op = run->op;
+    float *floats = run->in_parts ? NULL : at(run, op->sums);
+    return (struct channel_sums){(double *)(void *)floats, op->sums.ld, op->image_width};
+}
+
 static struct layer_call layer_call(const struct op_run *run)
 {
     const struct op *op = run->op;
@@ -156,6 +163,7 @@ static struct layer_call layer_call(const struct op_run *run)
                                .residual_ld = op->residual.ld,
                                .out = at(run, op->out),
                                .out_ld = op->out.ld,
+                               .sums = channel_sums(run),
                                .divisor = op->divisor};
 }
 
@@ -176,8 +184,18 @@ static void conv_run(const struct op_run *run, struct parts parts)
     kernels->conv->run(kernels, &run->op->shape.conv, &call, parts, run->scratch);
 }
 
-const struct op_kind op_conv = {
-    .parts = conv_parts, .scratch_floats = conv_scratch, .run_group = conv_run};
+static size_t conv_summed(const struct kernels *kernels, const struct op *op)
+{
+    const struct conv_kernel *kernel = kernels->conv;
+    const struct conv_shape *shape = &op->shape.conv;
+    bool leaves = kernel->leaves_sums != NULL && kernel->leaves_sums(shape);
+    return leaves ? shape->out_channels : 0;
+}
+
+const struct op_kind op_conv = {.parts = conv_parts,
+                                .scratch_floats = conv_scratch,
+                                .summed_channels = conv_summed,
+                                .run_group = conv_run};
 
 static size_t linear_parts(const struct kernels *kernels, const struct op *op)
 {
@@ -191,8 +209,16 @@ static void linear_run(const struct op_run *run, struct parts parts)
     kernels->linear->run(kernels, &run->op->shape.linear, &call, parts);
 }
 
-const struct op_kind op_linear = {
-    .parts = linear_parts, .scratch_floats = no_scratch, .run_group = linear_run};
+static size_t linear_summed(const struct kernels *kernels, const struct op *op)
+{
+    const struct linear_shape *shape = &op->shape.linear;
+    return kernels->linear->leaves_sums && shape->rows > 1 ? shape->out : 0;
+}
+
+const struct op_kind op_linear = {.parts = linear_parts,
+                                  .scratch_floats = no_scratch,
+                                  .summed_channels = linear_summed,
+                                  .run_group = linear_run};
 
 /* --- norm and activation ---------------------------------------------------------------------- */
 
@@ -204,6 +230,7 @@ static struct norm_call norm_call(const struct op_run *run)
                               .modulation = at(run, op->vector),
                               .in = at(run, op->in),
                               .in_ld = op->in.ld,
+                              .sums = channel_sums(run),
                               .out = at(run, op->out),
                               .out_ld = op->out.ld,
                               .scale_shift = at(run, op->scale_shift)};
@@ -284,13 +311,22 @@ static void attention_run(const struct op_run *run, struct parts parts)
                                   .out = at(run, op->out),
                                   .out_ld = op->out.ld,
                                   .divisor = op->divisor,
+                                  .sums = channel_sums(run),
                                   .samples = run->samples,
                                   .stride = run->network->activation_floats};
     kernels->attention->run(kernels, &op->shape.attention, &call, parts, run->scratch);
 }
 
-const struct op_kind op_attention = {
-    .parts = attention_parts, .scratch_floats = attention_scratch, .run_group = attention_run};
+static size_t attention_summed(const struct kernels *kernels, const struct op *op)
+{
+    const struct attention_shape *shape = &op->shape.attention;
+    return kernels->attention->leaves_sums ? shape->heads * shape->head_dim : 0;
+}
+
+const struct op_kind op_attention = {.parts = attention_parts,
+                                     .scratch_floats = attention_scratch,
+                                     .summed_channels = attention_summed,
+                                     .run_group = attention_run};
 
 /* --- resampling ------------------------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 #include "core/nn/pointwise.h"
 
 #include "core/base/math.h"
+#include "core/nn/channel_sums.h"
 #include "core/nn/isa.h"
 
 /* --- activations ------------------------------------------------------------------------------ */
@@ -220,11 +221,9 @@ static void softmax(float *rows, size_t ld, size_t count, size_t length, float s
         softmax_long(rows, ld, count, length, scale);
 }
 
-/* --- group norm -------------------------------------------------------------------------------
- * Sums of one image row are taken in float32 around its first pixel, so that a large mean does
- * not eat the variance; rows, then channels, are added in double, ascending. */
+/* --- group norm ------------------------------------------------------------------------------- */
 
-enum { PARTS_MAX = 4, ELEMENTS_PER_PART = 1 << 15, WIDE = 4 * LANES, NARROW = 2 * LANES };
+enum { PARTS_MAX = 4, ELEMENTS_PER_PART = 1 << 15 };
 
 static size_t parts_for(size_t elements, size_t limit)
 {
@@ -243,110 +242,49 @@ static size_t rounded_channels(const struct norm_shape *shape)
     return lanes_whole(shape->channels);
 }
 
-/* Two doubles a channel. */
+/* Of some channels; two doubles each. */
+struct moments {
+    double *mean, *r; /* 1 / sqrt(variance + epsilon) */
+};
+
+/* Sums and moments of a channel. */
 static size_t statistics_scratch_floats(const struct norm_shape *shape)
 {
-    return 2 * rounded_channels(shape) * (sizeof(double) / sizeof(float));
+    return 4 * rounded_channels(shape) * (sizeof(double) / sizeof(float));
 }
 
-/* Sums of x and of its square, as many of each as there are channels in whole lanes. */
-struct sums {
-    double *x, *square;
-};
-
-static struct sums sums_from(struct sums sums, size_t channel)
+/* As others left them, or in `room`; of some channels. */
+static struct channel_sums sums_of(const struct norm_shape *shape, const struct norm_call *call,
+                                   struct parts channels, double *room)
 {
-    return (struct sums){sums.x + channel, sums.square + channel};
-}
-
-/* Of one image row around its first pixel: a number a lane. */
-struct row_sums {
-    struct lanes first, sum, square;
-};
-
-ALWAYS_INLINE void add_pixel(struct row_sums *sums, struct lanes x)
-{
-    struct lanes d = lanes_subtract(x, sums->first);
-    sums->sum = lanes_add(sums->sum, d);
-    sums->square = lanes_fma(d, d, sums->square);
-}
-
-ALWAYS_INLINE void add_row(const struct row_sums *row, size_t width, double *x, double *square)
-{
-    float a[LANES], s[LANES], q[LANES];
-    lanes_store(a, row->first);
-    lanes_store(s, row->sum);
-    lanes_store(q, row->square);
-    double n = (double)width;
-    for (size_t i = 0; i < LANES; i++) {
-        double shifted = n * (double)a[i];
-        x[i] += shifted + (double)s[i];
-        square[i] += (double)q[i] + (double)a[i] * (2.0 * (double)s[i] + shifted);
+    struct channel_sums sums = call->sums;
+    if (sums.at == NULL) {
+        sums = (struct channel_sums){room, rounded_channels(shape), shape->width};
+        channel_sums_add(&sums, call->in, call->in_ld,
+                         (struct parts){0, shape->height * shape->width}, channels);
     }
+    sums.at += channels.begin;
+    return sums;
 }
 
-/* `count` times LANES channels, whose chains of additions run beside each other. */
-ALWAYS_INLINE void add_block(const float *x, size_t ld, size_t width, size_t count, struct sums to)
-{
-    struct row_sums sums[WIDE / LANES];
-    struct lanes zero = lanes_set(0.0f);
-    for (size_t i = 0; i < count; i++)
-        sums[i] = (struct row_sums){lanes_load(x + i * LANES), zero, zero};
-    for (size_t p = 1; p < width; p++)
-        for (size_t i = 0; i < count; i++)
-            add_pixel(&sums[i], lanes_load(x + p * ld + i * LANES));
-    for (size_t i = 0; i < count; i++)
-        add_row(&sums[i], width, to.x + i * LANES, to.square + i * LANES);
-}
-
-/* `count` channels, at most LANES. */
-static void add_some(const float *x, size_t ld, size_t width, size_t count, struct sums to)
-{
-    struct lanes zero = lanes_set(0.0f);
-    struct row_sums sums = {lanes_load_some(x, count), zero, zero};
-    for (size_t p = 1; p < width; p++)
-        add_pixel(&sums, lanes_load_some(x + p * ld, count));
-    add_row(&sums, width, to.x, to.square);
-}
-
-static void channel_sums(const struct norm_shape *shape, const struct norm_call *call, size_t begin,
-                         size_t end, struct sums sums)
-{
-    for (size_t c = 0; c < end - begin; c++)
-        sums.x[c] = sums.square[c] = 0;
-    for (size_t y = 0; y < shape->height; y++) {
-        const float *row = call->in + y * shape->width * call->in_ld + begin;
-        size_t c = 0, count = end - begin;
-        for (; c + WIDE <= count; c += WIDE)
-            add_block(row + c, call->in_ld, shape->width, WIDE / LANES, sums_from(sums, c));
-        for (; c + NARROW <= count; c += NARROW)
-            add_block(row + c, call->in_ld, shape->width, NARROW / LANES, sums_from(sums, c));
-        for (; c + LANES <= count; c += LANES)
-            add_block(row + c, call->in_ld, shape->width, 1, sums_from(sums, c));
-        if (c < count)
-            add_some(row + c, call->in_ld, shape->width, count - c, sums_from(sums, c));
-    }
-}
-
-/* Sums of channels become, for each group, its mean and 1 / sqrt(variance + epsilon). */
-static void group_moments(const struct norm_shape *shape, size_t groups, double *restrict x,
-                          double *restrict square)
+static void group_moments(const struct norm_shape *shape, size_t groups,
+                          const struct channel_sums *sums, struct moments to)
 {
     size_t count = shape->channels / shape->groups;
     double n = (double)(shape->height * shape->width * count);
     for (size_t group = 0; group < groups; group++) {
         double sum = 0, sum_square = 0;
         for (size_t c = group * count; c < (group + 1) * count; c++) {
-            sum += x[c];
-            sum_square += square[c];
+            sum += sums->at[c];
+            sum_square += sums->at[sums->ld + c];
         }
-        x[group] = sum;
-        square[group] = sum_square;
+        to.mean[group] = sum;
+        to.r[group] = sum_square;
     }
     for (size_t group = 0; group < groups; group++) {
-        double mean = x[group] / n, variance = square[group] / n - mean * mean;
-        x[group] = mean;
-        square[group] = 1.0 / sqrt((variance > 0 ? variance : 0) + shape->epsilon);
+        double mean = to.mean[group] / n, variance = to.r[group] / n - mean * mean;
+        to.mean[group] = mean;
+        to.r[group] = 1.0 / sqrt((variance > 0 ? variance : 0) + shape->epsilon);
     }
 }
 
@@ -361,10 +299,10 @@ static void spread(double *x, size_t groups, size_t count)
 /* y = (x - mean) / sqrt(var + epsilon) gamma + beta, then y (1 + s) + b where there is a
  * modulation (Dhariwal & Nichol 2021), as one factor and one term a channel, `begin` the first. */
 static void scale_shift(const struct norm_call *call, size_t channels, size_t begin, size_t count,
-                        struct sums moments)
+                        struct moments moments)
 {
     const float *restrict gamma = call->gamma + begin, *restrict beta = call->beta + begin;
-    const double *restrict mean = moments.x, *restrict r = moments.square;
+    const double *restrict mean = moments.mean, *restrict r = moments.r;
     float *restrict scale = call->scale_shift + begin;
     float *restrict shift = call->scale_shift + channels + begin;
     if (call->modulation == NULL) {
@@ -389,13 +327,14 @@ static void statistics(const struct norm_shape *shape, const struct norm_call *c
 {
     size_t parts = statistics_parts(shape), count = shape->channels / shape->groups;
     size_t first = shape->groups * part / parts, last = shape->groups * (part + 1) / parts;
-    double *x = (double *)(void *)scratch;
-    struct sums sums = {x, x + rounded_channels(shape)};
-    channel_sums(shape, call, first * count, last * count, sums);
-    group_moments(shape, last - first, sums.x, sums.square);
-    spread(sums.x, last - first, count);
-    spread(sums.square, last - first, count);
-    scale_shift(call, shape->channels, first * count, (last - first) * count, sums);
+    size_t begin = first * count, end = last * count, rounded = rounded_channels(shape);
+    double *room = (double *)(void *)scratch;
+    struct channel_sums sums = sums_of(shape, call, (struct parts){begin, end}, room);
+    struct moments moments = {room + 2 * rounded, room + 3 * rounded};
+    group_moments(shape, last - first, &sums, moments);
+    spread(moments.mean, last - first, count);
+    spread(moments.r, last - first, count);
+    scale_shift(call, shape->channels, begin, end - begin, moments);
 }
 
 static size_t apply_parts(const struct norm_shape *shape)

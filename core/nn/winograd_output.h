@@ -3,6 +3,8 @@
 #ifndef WINOGRAD_OUTPUT_H
 #define WINOGRAD_OUTPUT_H
 
+#include "core/nn/channel_sums.h"
+#include "core/nn/group.h"
 #include "core/nn/winograd_job.h"
 
 /* Where a tile goes; pointers are to its first pixel and the first channel of the group. */
@@ -112,6 +114,10 @@ static void finish_row(const struct job *job, struct group group, size_t sample,
         finish_any_tile(job, &tile);
         tile.m += job->out_ld;
     }
+    struct layer_call one = group_layer(call, sample);
+    channel_sums_add(&one.sums, one.out, one.out_ld,
+                     (struct parts){y * shape->out_width, (y + tile.rows) * shape->out_width},
+                     (struct parts){group.first, group.first + group.count});
 }
 
 static void finish_block(const struct job *job, struct group group, struct block block)
