@@ -33,6 +33,19 @@ static void pass_gate(struct fake_model *fake, const struct place *places, size_
     pthread_mutex_unlock(&fake->mutex);
 }
 
+/* Until as many forwards as are to meet are here. */
+static void meet(struct fake_model *fake, const void *workspace)
+{
+    pthread_mutex_lock(&fake->mutex);
+    if (fake->met < fake->meeting) {
+        fake->workspaces[fake->met++] = workspace;
+        pthread_cond_broadcast(&fake->changed);
+        while (fake->met < fake->meeting)
+            pthread_cond_wait(&fake->changed, &fake->mutex);
+    }
+    pthread_mutex_unlock(&fake->mutex);
+}
+
 struct fake_work {
     const struct model *model;
     const struct place *places;
@@ -61,6 +74,7 @@ static void fake_evaluate(const struct model *model, const struct place *places,
 {
     struct fake_work work = {.model = model, .places = places};
 
+    meet(model->network, workspace);
     memset(workspace, 0xff, fake_workspace_bytes(model, gang_threads(gang)));
     pass_gate(model->network, places, count);
     gang_run(gang, fake_place, &work, count);

@@ -1,7 +1,8 @@
 /* fake_model.h - models and samplers that are a line of arithmetic, for tests of the engine.
  *
  * A fake model answers from x, time and label of each place, so a mixed-up place shows. It counts,
- * and can be held at a gate: then a test says how many forwards may be made. */
+ * and can be held at a gate: then a test says how many forwards may be made. Its first forwards can
+ * wait for each other: then they are made side by side. */
 #ifndef FAKE_MODEL_H
 #define FAKE_MODEL_H
 
@@ -13,6 +14,8 @@
 #define FAKE_NAN_LABEL  7 /* its answers are not numbers from time FAKE_NAN_TIME on */
 #define FAKE_NAN_TIME   2.0
 
+#define FAKE_MEETING_MAX 4
+
 struct fake_model {
     struct model model;
     size_t calls, places; /* so far */
@@ -22,6 +25,8 @@ struct fake_model {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     size_t entered, allowed; /* forwards */
+    size_t meeting, met;     /* forwards that wait for each other: at most FAKE_MEETING_MAX */
+    const unsigned char *workspaces[FAKE_MEETING_MAX]; /* theirs */
 };
 
 /* Points of `dim` floats with `output_dim` answers. The gate is open. */

@@ -4,6 +4,9 @@
 #include "tests/support/fake_model.h"
 #include "tests/support/stage.h"
 
+#include "core/engine/tick.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 #define DIM    ((size_t)3)
@@ -364,6 +367,34 @@ static void rows_that_a_model_takes_at_once_stay_together(void **state)
     assert_int_equal(model.places, 5 * 8 + 5 * 9);
 }
 
+static int by_address(const void *left, const void *right)
+{
+    const unsigned char *const *a = left, *const *b = right;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* Three that are at work at the same time. */
+static void workers_beside_each_other_have_workspaces_of_their_own(void **state)
+{
+    static struct fake_request request;
+    const size_t bytes = model.model.family->workspace_bytes(&model.model, 1);
+
+    (void)state;
+    down();
+    up(3, 5);
+    model.meeting = 3;
+    fake_request_init(&request, &model, &fake_single, 5, 64);
+    stage_join(stage, &request.request);
+    assert_int_equal(run_out(1), 1);
+    assert_int_equal(model.met, 3);
+    qsort(model.workspaces, 3, sizeof *model.workspaces, by_address);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(model.workspaces[i + 1] >= model.workspaces[i] + bytes);
+    assert_true(model.workspaces[2] + bytes <=
+                model.workspaces[0] + tick_workspace_bytes(&model.model, 3));
+}
+
 /* --- what goes wrong in one --- */
 
 static void a_row_that_fails_in_a_stretch_takes_no_other_with_it(void **state)
@@ -427,6 +458,7 @@ int main(void)
         STAGE_TEST(every_step_is_counted_as_if_it_were_a_tick),
         STAGE_TEST(each_worker_takes_its_rows_through_all_steps),
         STAGE_TEST(rows_that_a_model_takes_at_once_stay_together),
+        STAGE_TEST(workers_beside_each_other_have_workspaces_of_their_own),
         STAGE_TEST(a_row_that_fails_in_a_stretch_takes_no_other_with_it),
         STAGE_TEST(a_request_cancelled_in_a_stretch_leaves_at_its_end),
     };
