@@ -4,6 +4,7 @@
 
 #include "core/diffusion/slerp.h"
 #include "core/image/png.h"
+#include "proto/body_fields.h"
 #include "proto/json_write.h"
 #include "tests/support/png_decode.h"
 #include "tests/support/sample_try.h"
@@ -294,6 +295,53 @@ static void frames_count_as_bytes(void **state)
     assert_true(work_request(try.sample)->finishes_long);
 }
 
+/* One of each body that has packed values, with more of them than other texts may be long. */
+static void packed_values_may_be_longer_than_other_texts(void **state)
+{
+    static const struct body *const bodies[] = {&body_sample, &body_noise,  &body_predict,
+                                                &body_step,   &body_encode, &body_likelihood};
+    size_t fields = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
+        for (size_t k = 0; bodies[i]->fields[k] != NULL; k++) {
+            const struct body_field *field = bodies[i]->fields[k];
+            struct buffer text = {0};
+
+            if (field->packs == NULL)
+                continue;
+            buffer_printf(&text, "{\"unknown\":1,\"%s\":\"%0*d\"}", field->name, 100000, 0);
+            buffer_append(&text, "", 1);
+            try.body = bodies[i];
+            assert_null(sample_try_parse(&try, (const char *)text.data, NULL));
+            check_fault("/unknown", "unknown field");
+            buffer_finish(&text);
+            fields++;
+        }
+    assert_int_equal(fields, 8);
+    try.body = &body_sample;
+}
+
+/* Their text and what it stands for, until a worker has read them. */
+static void packed_values_count_as_bytes(void **state)
+{
+    static const char drawn[] = "{\"model\":\"plane\",\"n\":750,\"sampler\":\"ddim\"}";
+    const size_t digits = 750 * 2 * 4 / 3 * 4;
+    struct buffer text = {0};
+    uint64_t bytes;
+
+    (void)state;
+    assert_non_null(sample_try_parse(&try, drawn, NULL));
+    bytes = work_bytes(try.sample);
+    buffer_printf(&text,
+                  "{\"model\":\"plane\",\"n\":750,\"sampler\":\"ddim\",\"x_T_f32\":\"%0*d\"}",
+                  (int)digits, 0);
+    buffer_append(&text, "", 1);
+    assert_non_null(sample_try_parse(&try, (const char *)text.data, NULL));
+    assert_true(work_bytes(try.sample) >= bytes + 2 * digits);
+    buffer_finish(&text);
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -321,6 +369,8 @@ int main(void)
         cmocka_unit_test(pictures_of_many_points_have_fewer_frames),
         cmocka_unit_test(frames_are_json_npy_a_sheet_and_an_animation),
         cmocka_unit_test(frames_count_as_bytes),
+        cmocka_unit_test(packed_values_may_be_longer_than_other_texts),
+        cmocka_unit_test(packed_values_count_as_bytes),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
