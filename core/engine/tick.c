@@ -92,12 +92,13 @@ static void finish_item(void *context, size_t item, unsigned worker)
 }
 
 /* Nobody waits for the answer of a request that was cancelled. */
-static bool is_to_be_finished(struct request *request)
+static bool is_to_be_finished(const struct tick *tick, struct request *request)
 {
     if (request->error.code != ERROR_NONE || request->finish == NULL)
         return false;
     if (!atomic_load_explicit(&request->cancelled, memory_order_relaxed))
         return true;
+    counters_cancel(tick->counters, true, request->evaluations_done);
     return error_set(&request->error, ERROR_CANCELLED, "the request was cancelled");
 }
 
@@ -131,7 +132,7 @@ static void finish_others(struct tick *tick, struct request *others)
     size_t count = 0;
 
     for (struct request *request = others; request != NULL; request = request->next)
-        if (is_to_be_finished(request))
+        if (is_to_be_finished(tick, request))
             tick->group[count++] = request;
     gang_run(tick->gang, finish_item, tick->group, count);
 }
@@ -149,7 +150,7 @@ static struct request **finish_some(struct tick *tick, struct request **finished
         request->next = NULL;
         *finished_end = request;
         finished_end = &request->next;
-        if (is_to_be_finished(request))
+        if (is_to_be_finished(tick, request))
             tick->group[count++] = request;
     }
     gang_run(tick->gang, finish_item, tick->group, count);

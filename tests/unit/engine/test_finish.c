@@ -105,6 +105,8 @@ static void slow_answers_are_made_one_at_a_time_and_let_rows_have_their_turn(voi
     assert_ptr_equal(tick_finish(&bench.tick), &slow[2].request);
     assert_int_equal(slow[2].request.error.code, ERROR_CANCELLED);
     assert_int_equal(slow[2].finished, 0);
+    assert_int_equal(bench.counters.cancelled_running, 1);
+    assert_int_equal(bench.counters.wasted_row_steps, 1);
     assert_ptr_equal(slow[2].request.next, &slow[3].request);
     assert_null(tick_finish(&bench.tick));
 }
