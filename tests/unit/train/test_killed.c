@@ -47,6 +47,19 @@ static bool learn(struct train *train)
     return true;
 }
 
+/* Some containers do not let a process be traced, not even by its parent. */
+static bool may_trace(void)
+{
+    const pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0 ? 0 : 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
 /* Stopped before its first step; a process of our own. */
 static pid_t start_child(struct train *train)
 {
@@ -116,11 +129,15 @@ static uint64_t go_on(const struct train *whole)
 
 static void a_training_killed_anywhere_goes_on_bit_for_bit(void **state)
 {
-    struct train *whole = begin(), *killed = begin();
+    struct train *whole, *killed;
     uint64_t from = 0;
     size_t stop = 1;
 
     (void)state;
+    if (!may_trace())
+        skip();
+    whole = begin();
+    killed = begin();
     assert_true(learn(whole));
     scratch_remove(&scratch, CHECKPOINT_NAME);
     while (kill_child(start_child(killed), stop)) {
