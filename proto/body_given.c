@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Characters that PNG_START bytes take. */
-#define START_CHARACTERS ((size_t)PNG_START / 3 * 4)
+/* Characters that PNG_START and NPY_START bytes take. */
+#define START_CHARACTERS     ((size_t)PNG_START / 3 * 4)
+#define NPY_START_CHARACTERS ((size_t)NPY_START / 3 * 4)
 
 /* The head of the file alone: a picture of another size or kind is refused before it waits. */
 static bool check_head(const char *text, const struct png_size *want, struct error *error)
@@ -102,8 +103,8 @@ static size_t packed_bytes(const char *text)
 
     for (size_t i = 1; i <= 2 && i <= length && text[length - i] == '='; i++)
         bytes--;
-    if (length > NPY_START / 3 * 4 &&
-        base64_decode(text, NPY_START / 3 * 4, start, &size, &error) && size == NPY_START)
+    if (length > NPY_START_CHARACTERS &&
+        base64_decode(text, NPY_START_CHARACTERS, start, &size, &error) && size == NPY_START)
         header = npy_header_size(start);
     return header <= bytes ? bytes - header : 0;
 }
