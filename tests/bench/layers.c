@@ -274,8 +274,8 @@ static void print_sums(const struct sum *kinds, struct sum remembered, double pe
     print_row("remembered", "of time and label", remembered, peak);
 }
 
-/* What a sample takes of an operation. By the gang it is the shortest time: the wall's clock also counts
- * what the machine gives to others. */
+/* What a sample takes of an operation. By the gang it is the shortest time: the wall's clock also
+ * counts what the machine gives to others. */
 static struct sum sum_of(const struct stage *stage, size_t op)
 {
     const double samples = (double)stage->run.samples;
