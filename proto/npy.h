@@ -5,7 +5,7 @@
 #include "core/base/buffer.h"
 
 /* How many bytes of a file say how long its header is. */
-#define NPY_START 12
+#define NPY_START ((size_t)12)
 
 /* 0: it is no file of this kind. */
 size_t npy_header_size(const unsigned char start[NPY_START]);
