@@ -107,7 +107,18 @@ static bool lock_folder(struct run *run, struct error *error)
     return error_set(error, ERROR_IO, "%.200s: cannot be opened: %s", run->out, strerror(errno));
 }
 
-/* A training that was killed before its first checkpoint leaves an unused one. */
+/* A training that was killed before its first checkpoint leaves an unused one. Behind the lock:
+ * before it another training may be about to write. */
+static bool take_unused_folder(struct run *run, struct error *error)
+{
+    if (!lock_folder(run, error))
+        return false;
+    return file_folder_is_unused(run->out) ||
+           error_set(error, ERROR_INVALID,
+                     "%.200s is there already: say another --out, or --resume to go on with it",
+                     run->out);
+}
+
 static bool make_folder(struct run *run, struct error *error)
 {
     if (mkdir(run->out, 0777) == 0) {
@@ -115,12 +126,7 @@ static bool make_folder(struct run *run, struct error *error)
         return run->is_new;
     }
     if (errno == EEXIST)
-        return file_folder_is_unused(run->out)
-                   ? lock_folder(run, error)
-                   : error_set(error, ERROR_INVALID,
-                               "%.200s is there already: say another --out, or --resume to go on "
-                               "with it",
-                               run->out);
+        return take_unused_folder(run, error);
     return error_set(error, ERROR_IO, "%.200s: cannot be made: %s", run->out,
                      errno == ENOENT ? "there is no folder around it" : strerror(errno));
 }

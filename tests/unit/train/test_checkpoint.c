@@ -46,6 +46,7 @@ static struct train *begin(const char *name, enum objective objective)
     options.batch = 16;
     options.iterations = ITERATIONS;
     options.warmup = 2;
+    options.clip_norm = .5;
     assert_true(train_create(&options, &set, &train, &error));
     return train;
 }
@@ -65,6 +66,8 @@ static void assert_same_state(const struct train *a, const struct train *b)
     assert_true(first.iteration == second.iteration);
     assert_memory_equal(&first.loss, &second.loss, sizeof first.loss);
     assert_memory_equal(&first.mean_loss, &second.mean_loss, sizeof first.mean_loss);
+    assert_true(first.norm > 0);
+    assert_memory_equal(&first.norm, &second.norm, sizeof first.norm);
     for (size_t part = 0; part < TRAIN_PARTS; part++)
         for (size_t i = 0; i < train_tensor_count(a); i++) {
             const struct train_tensor x = train_tensor(a, (enum train_part)part, i);
