@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COMMAND_ROW(name, arguments, help) {#name, arguments, help, command_##name},
+#define COMMAND_ROW(name, own_help, arguments, help)                                               \
+    {#name, arguments, help, own_help, command_##name},
 static const struct command TABLE[] = {COMMANDS(COMMAND_ROW)};
 #undef COMMAND_ROW
 

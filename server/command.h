@@ -4,20 +4,24 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
-/* Name, arguments for the usage, help. */
+#include <stdbool.h>
+
+/* Name, whether it answers --help itself, arguments for the usage, help. */
 #define COMMANDS(X)                                                                                \
-    X(serve, "[OPTIONS]", "run the daemon; `denoised serve --help` lists the options")             \
-    X(check, "DIR", "judge a model folder: one line, exit 0 or 2")                                 \
-    X(train, "--data NAME|FILE.csv --out DIR",                                                     \
+    X(serve, true, "[OPTIONS]", "run the daemon; `denoised serve --help` lists the options")       \
+    X(check, false, "DIR", "judge a model folder: one line, exit 0 or 2")                          \
+    X(train, true, "--data NAME|FILE.csv --out DIR",                                               \
       "teach a network points; `denoised train --help` lists the options")                         \
-    X(selftest, "[--full] [--models DIR | --url URL]", "compare reference numbers, a line each")   \
-    X(openapi, "", "print the HTTP contract for machines")                                         \
-    X(options, "", "print the daemon's options as a Markdown table")                               \
-    X(version, "", "print the version")                                                            \
-    X(help, "", "print this")
+    X(selftest, false, "[--full] [--models DIR | --url URL]",                                      \
+      "compare reference numbers, a line each")                                                    \
+    X(openapi, false, "", "print the HTTP contract for machines")                                  \
+    X(options, false, "", "print the daemon's options as a Markdown table")                        \
+    X(version, false, "", "print the version")                                                     \
+    X(help, false, "", "print this")
 
 struct command {
     const char *name, *arguments, *help;
+    bool own_help;
     /* `argv` begins behind the command's name. Returns the exit code. */
     int (*run)(int argc, char *const *argv);
 };
@@ -29,7 +33,8 @@ const struct command *command_find(const char *name);
 /* To stderr, with a sentence before it unless it is NULL: exit code 2. */
 int command_misused(const char *sentence);
 
-#define COMMAND_DECLARE(name, arguments, help) int command_##name(int argc, char *const *argv);
+#define COMMAND_DECLARE(name, own_help, arguments, help)                                           \
+    int command_##name(int argc, char *const *argv);
 COMMANDS(COMMAND_DECLARE)
 #undef COMMAND_DECLARE
 

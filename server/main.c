@@ -4,6 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool asks_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
@@ -12,11 +17,13 @@ int main(int argc, char **argv)
 
     if (name == NULL)
         return command_misused("which command?");
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+    if (asks_help(name))
         name = "help";
     if (strcmp(name, "--version") == 0)
         name = "version";
     command = command_find(name);
+    if (command != NULL && !command->own_help && argc > 2 && asks_help(argv[2]))
+        command = command_find("help");
     if (command != NULL)
         return command->run(argc - 2, argv + 2);
     (void)snprintf(sentence, sizeof sentence, "there is no command '%.64s'", name);

@@ -17,8 +17,9 @@ from daemon import Daemon, run
 
 class Commands(unittest.TestCase):
     def test_help_lists_every_command_and_goes_to_stdout(self):
-        for word in ("help", "--help"):
-            code, out, err = run(word)
+        asked = (("help",), ("--help",), ("check", "--help"), ("selftest", "-h"), ("openapi", "--help"))
+        for words in asked:
+            code, out, err = run(*words)
             self.assertEqual((code, err), (0, ""))
             for command in ("serve", "check", "openapi", "version", "help"):
                 self.assertRegex(out, r"(?m)^  %s\b" % command)
