@@ -221,8 +221,8 @@ static bool add_row(struct reader *reader)
     float *point;
 
     if (reader->field_count != reader->columns)
-        return REFUSE(reader, "%zu columns, but line %zu has %zu", reader->field_count,
-                      reader->first_line, reader->columns);
+        return REFUSE(reader, "%zu column%s, but line %zu has %zu", reader->field_count,
+                      reader->field_count == 1 ? "" : "s", reader->first_line, reader->columns);
     if (data->count == CSV_ROWS_MAX)
         return error_set(reader->error, ERROR_TOO_LARGE,
                          "%.200s:%zu: more than %u points, which are the limit", reader->path,
