@@ -157,7 +157,7 @@ static const struct {
     {"", "p.csv: 0 points|at least 2"},
     {"x,y\n", "0 points"},
     {"1,2\n", "1 points|at least 2"},
-    {"1,2\n3\n", "p.csv:2|1 columns|line 1 has 2"},
+    {"1,2\n3\n", "p.csv:2|1 column,|line 1 has 2"},
     {"x,y\n1,2\n3,4,5\n", "p.csv:3|3 columns|line 1 has 2"},
     {"x,y\n1,2,3\n", "p.csv:2|3 columns|line 1 has 2"},
     {"1,2\n3,4,\n", "p.csv:2|3 columns"},
