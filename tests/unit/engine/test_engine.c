@@ -4,6 +4,8 @@
 #include "tests/support/allocations.h"
 #include "tests/support/fake_model.h"
 
+#include "core/base/clock.h"
+
 #include <math.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -144,6 +146,36 @@ static void many_requests_of_two_models_and_two_samplers_are_all_answered(void *
                 steps.steps < house.models[0].calls); /* calibration is not one */
     assert_true(engine_backlog_seconds(house.engine) == 0.0);
     assert_true(engine_alive(house.engine));
+}
+
+/* Longer than answers are made for at one go. */
+static void finish_slowly(struct request *request)
+{
+    const uint64_t end = clock_now_ns() + 25000000u;
+
+    while (clock_now_ns() < end)
+        continue;
+    ((struct fake_request *)request)->finished++;
+}
+
+/* No rows are there any more, and nobody else comes. */
+static void answers_that_take_long_are_all_made_without_another_request(void **state)
+{
+    enum { COUNT = 5 };
+    static struct fake_request requests[COUNT];
+
+    (void)state;
+    fake_gate_close(&house.models[0], 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        fake_request_init(&requests[i], &house.models[0], &fake_single, 2, 1);
+        requests[i].request.finish = finish_slowly;
+        requests[i].request.finishes_long = true;
+        submit(&requests[i]);
+    }
+    fake_gate_open(&house.models[0]);
+    collect_all(COUNT);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_int_equal(requests[i].finished, 1);
 }
 
 static void answers(unsigned threads, const struct fake_request *like, float *x)
@@ -446,6 +478,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(many_requests_of_two_models_and_two_samplers_are_all_answered),
+        ENGINE_TEST(answers_that_take_long_are_all_made_without_another_request),
         cmocka_unit_test(a_row_has_the_same_bytes_alone_in_a_batch_and_for_any_number_of_threads),
         cmocka_unit_test(a_full_queue_refuses_and_takes_again_when_one_has_ended),
         cmocka_unit_test(a_long_backlog_refuses_whatever_comes_next),
