@@ -33,6 +33,7 @@
     X(NONFINITE_OUTPUT, 500, "nonfinite_output", "Non-finite output")                              \
     X(LOADING, 503, "loading", "Loading")                                                          \
     X(DRAINING, 503, "draining", "Draining")                                                       \
+    X(WORKER_STALLED, 503, "worker_stalled", "Worker stalled")                                     \
     X(HTTP_VERSION, 505, "http_version", "HTTP version not supported")
 
 enum problem_code {

@@ -200,6 +200,11 @@ static bool may_begin(struct exchange *exchange)
         problem->retry_after = 5;
         return problem_set(problem, PROBLEM_DRAINING, "the daemon is stopping");
     }
+    if (!health_live(&service->health)) {
+        problem->retry_after = 30;
+        return problem_set(problem, PROBLEM_WORKER_STALLED,
+                           "what is being sampled takes far longer than it should");
+    }
     if (service->body_bytes + exchange->head.declared > service->options->body_bytes) {
         problem->retry_after = 1;
         return problem_set(problem, PROBLEM_QUEUE_FULL, "too many request bodies at once");

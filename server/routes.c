@@ -17,7 +17,7 @@
 #define WORK                                                                                       \
     "invalid_json", GUARD, "model_not_found", "not_acceptable", "body_too_large",                  \
         "unsupported_media_type", "expectation_failed", "queue_full", "internal",                  \
-        "nonfinite_output", "loading", "draining"
+        "nonfinite_output", "loading", "draining", "worker_stalled"
 
 static const struct route ROUTES[] = {
     {.about = {"POST", "/sample", "Sample from a model",

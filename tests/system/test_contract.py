@@ -42,7 +42,7 @@ BODIES = (
 )
 # Whose causes other tests have: time, load, numbers.
 ELSEWHERE = {"request_timeout", "queue_full", "internal", "nonfinite_output", "not_converged",
-             "loading", "draining"}
+             "loading", "draining", "worker_stalled"}
 
 
 def text(name):
