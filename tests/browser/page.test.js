@@ -104,12 +104,14 @@ test("a new seed is drawn for each picture until a seed is typed", async () => {
 });
 
 test("pictures are enlarged by the model's scale and carry their seed and class", async () => {
-  await set({ model: "faces", seed: 42 });
+  await set({ model: "faces", seed: 4000000042 });
   await generate();
   const image = page.locator("#result img").first();
   assert.deepEqual(await image.boundingBox().then(({ width, height }) => [width, height]), [128, 128]);
   assert.equal(await image.evaluate((node) => getComputedStyle(node).imageRendering), "pixelated");
-  assert.equal(await page.locator("figcaption").nth(1).textContent(), "seed 43 · glasses");
+  assert.equal(await page.locator("figcaption").nth(1).textContent(), "seed 4000000043 · glasses");
+  const widths = await page.locator("#result figure").evaluateAll((figures) => figures.map((figure) => figure.offsetWidth));
+  assert.equal(new Set(widths).size, 1, "the caption's length moves no picture");
   assert.match(await page.locator("#status").textContent(), /^12 pictures in [\d.]+ s · ddim, 50 steps · queue/);
   await shot("faces");
 });
