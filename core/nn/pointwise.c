@@ -6,6 +6,8 @@
 #include "core/nn/channel_sums.h"
 #include "core/nn/isa.h"
 
+#include <assert.h>
+
 /* --- activations ------------------------------------------------------------------------------ */
 
 static inline struct lanes lanes_none(struct lanes x)
@@ -272,6 +274,7 @@ static void group_moments(const struct norm_shape *shape, size_t groups,
 {
     size_t count = shape->channels / shape->groups;
     double n = (double)(shape->height * shape->width * count);
+    assert(sums->at != NULL && to.mean != NULL && to.r != NULL);
     for (size_t group = 0; group < groups; group++) {
         double sum = 0, sum_square = 0;
         for (size_t c = group * count; c < (group + 1) * count; c++) {
