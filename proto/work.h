@@ -17,7 +17,7 @@
 struct work_limits {
     size_t image_n, point_n; /* rows of one request */
     double seconds;          /* predicted cost of one request */
-    uint64_t bytes;          /* of one request's results and answer */
+    uint64_t bytes;          /* of one request's plan, results and answer */
 };
 
 /* What requests are read against; lives as long as the daemon. */
@@ -47,7 +47,7 @@ struct request *work_request(struct work *work);
 /* The work a request belongs to: what engine_collect gives back. */
 struct work *work_of(struct request *request);
 
-/* Predicted memory of its results and its answer. */
+/* Predicted memory of its plan, its results and its answer. */
 uint64_t work_bytes(const struct work *work);
 
 /* For the log: never NULL; the tag is "" when none was given. */

@@ -51,7 +51,7 @@ struct work {
     struct body_question question;
     bool draws;      /* seeds are felt */
     double guidance; /* of the rows that have a class */
-    uint64_t bytes;  /* predicted, of results and answer */
+    uint64_t bytes;  /* predicted, of plan, results and answer */
     const char *contract, *backend, *id;
     const char *tag; /* NULL: not given */
     struct likelihood_values likelihood;
@@ -65,7 +65,7 @@ struct work_parts {
     bool draws;     /* anything by a seed: one is made up where none is given */
     bool is_given;  /* rows have starts without a field for them: kind->prepare makes them */
     size_t every;   /* of the trajectory; 0: none */
-    uint64_t bytes; /* predicted, of results and answer; what is given is added */
+    uint64_t bytes; /* predicted, of results and answer; what is given and the plan are added */
 };
 
 /* Checks bytes and seconds against the limits. Takes the plan: NULL, with the problem, has

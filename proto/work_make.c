@@ -237,7 +237,8 @@ struct work *work_make(const struct body_values *values, const char *id,
 {
     const uint64_t figures =
         bytes_times(bytes_times(values->n, parts->plan->figure_count), sizeof(double));
-    const uint64_t bytes = bytes_plus(bytes_plus(parts->bytes, figures), given_bytes(values));
+    const uint64_t answered = bytes_plus(bytes_plus(parts->bytes, figures), given_bytes(values));
+    const uint64_t bytes = bytes_plus(answered, plan_bytes(parts->plan));
     struct work *work = NULL;
 
     if (check_bytes(bytes, &context->limits, problem) &&
@@ -251,6 +252,6 @@ struct work *work_make(const struct body_values *values, const char *id,
         return NULL;
     }
     work->bytes = bytes;
-    work->request.finishes_long = bytes > FINISHED_AT_ONCE_MAX;
+    work->request.finishes_long = answered > FINISHED_AT_ONCE_MAX;
     return work;
 }

@@ -290,6 +290,16 @@ void plan_destroy(struct plan *plan)
     free(plan);
 }
 
+size_t plan_bytes(const struct plan *plan)
+{
+    size_t bytes = sizeof(*plan) + plan->step_count * sizeof(*plan->step);
+
+    for (size_t i = 0; i < 2; i++)
+        if (plan->leg[i] != NULL)
+            bytes += plan_bytes(plan->leg[i]);
+    return bytes;
+}
+
 size_t plan_whole_steps(const struct plan *plan)
 {
     size_t whole = 0;

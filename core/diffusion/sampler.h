@@ -100,6 +100,9 @@ struct plan *plan_new(const struct sampler *sampler, const struct process *proce
                       size_t output_dim, struct error *error);
 void plan_destroy(struct plan *plan);
 
+/* What it takes of memory, lists of options apart: some hundred bytes an entry. */
+size_t plan_bytes(const struct plan *plan);
+
 /* Whole steps that a row makes, each of one evaluation or more. */
 size_t plan_whole_steps(const struct plan *plan);
 

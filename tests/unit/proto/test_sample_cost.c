@@ -56,6 +56,22 @@ static void a_guided_row_costs_two_places(void **state)
 }
 
 /* Ten thousand evaluations are allowed, some hundred are expected. */
+static uint64_t bytes_of(const char *body)
+{
+    assert_non_null(sample_try_parse(&try, body, NULL));
+    return work_bytes(try.sample);
+}
+
+static void a_plan_counts_as_bytes_by_its_entries(void **state)
+{
+    const uint64_t one = bytes_of("{\"model\":\"plane\",\"steps\":1}");
+    const uint64_t many = bytes_of("{\"model\":\"plane\",\"steps\":100}");
+
+    (void)state;
+    assert_true(many - one == 99 * sizeof(struct plan_step));
+    assert_false(work_request(try.sample)->finishes_long);
+}
+
 static void rk45_costs_what_it_mostly_takes(void **state)
 {
     static const char usual[] = "{\"model\":\"plane\",\"n\":100,\"sampler\":\"pf_ode\","
@@ -126,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_that_costs_too_much_is_refused_as_a_whole),
         cmocka_unit_test(a_guided_row_costs_two_places),
+        cmocka_unit_test(a_plan_counts_as_bytes_by_its_entries),
         cmocka_unit_test(rk45_costs_what_it_mostly_takes),
         cmocka_unit_test(what_the_engine_samples_is_answered),
     };

@@ -459,10 +459,10 @@ static void a_mebibyte_of_text_is_the_limit_beside_pictures(void **state)
 static void bytes_above_the_limit_are_refused_before_anything_is_allocated(void **state)
 {
     (void)state;
-    try.context.limits.bytes = 10000;
+    try.context.limits.bytes = 40000;
     assert_null(sample_try_parse(&try, "{\"model\":\"plane\",\"n\":10000}", NULL));
     assert_int_equal(try.problem.fault_count, 1);
-    assert_non_null(strstr(sample_try_fault(&try, ""), "above the limit of 10000"));
+    assert_non_null(strstr(sample_try_fault(&try, ""), "above the limit of 40000"));
     taken("{\"model\":\"plane\"}");
     try.context.limits.bytes = 1000000000;
 }
