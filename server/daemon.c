@@ -288,6 +288,7 @@ static void finish(struct daemon *daemon)
     assert(left == 0);
     if (daemon->service.engine != NULL)
         engine_destroy(daemon->service.engine);
+    buffer_finish(&daemon->service.models);
     catalog_finish(&daemon->service.catalog);
     listen_close(&daemon->listener);
     notify_close(&daemon->notify);

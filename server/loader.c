@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "core/nn/backend.h"
+#include "proto/describe.h"
 #include "server/log.h"
 
 #include <signal.h>
@@ -70,6 +71,14 @@ static bool load_catalog(struct service *service, struct error *error)
     return catalog_set_default(catalog, options->default_model, error);
 }
 
+/* What each sampler takes is tried on each model: too long for the loop, and nothing changes it. */
+static bool describe(struct service *service, struct error *error)
+{
+    describe_models(&service->context, &service->models);
+    return buffer_ok(&service->models) ||
+           error_set(error, ERROR_NO_MEMORY, "no memory to describe the models");
+}
+
 static bool load(struct loader *loader)
 {
     struct service *service = loader->service;
@@ -90,7 +99,7 @@ static bool load(struct loader *loader)
     service->engine = engine_create(&engine, &service->catalog, &loader->error);
     service->context.catalog = &service->catalog;
     service->context.engine = service->engine;
-    return service->engine != NULL;
+    return service->engine != NULL && describe(service, &loader->error);
 }
 
 static void *run(void *context)

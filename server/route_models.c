@@ -24,7 +24,7 @@ bool route_models(const struct call *call, struct answer *answer, struct problem
 {
     (void)problem;
     begin(answer);
-    describe_models(&call->service->context, &answer->body);
+    buffer_append(&answer->body, call->service->models.data, call->service->models.size);
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* service.h - what routes work with: the models, the engine, how the daemon is, what it counts.
  *
- * The loader fills catalog, engine and context on its own thread, and they are published by
+ * The loader fills catalog, engine, context and models on its own thread, and they are published by
  * health.engine; after that they are read-only. Fields marked "loop" belong to the loop's thread
  * alone. */
 #ifndef SERVICE_H
@@ -21,6 +21,7 @@ struct service {
     size_t folders_refused; /* of --model; the catalog counts those of --models */
     struct engine *engine;
     struct work_context context;
+    struct buffer models;  /* what GET /models answers */
     bool is_refusing;      /* loop: new work is answered 503 draining */
     size_t body_bytes;     /* loop: of request bodies in memory */
     uint64_t result_bytes; /* loop: predicted, of requests from acceptance to the answer's end */

@@ -112,6 +112,14 @@ class Fields(unittest.TestCase):
         self.assertIn(digest, answer.json()["detail"])
 
 
+class Models(unittest.TestCase):
+    def test_the_list_says_what_each_model_says_of_itself(self):
+        found = SERVER.get("/models").json()["models"]
+        self.assertGreater(len(found), 1)
+        for model in found:
+            self.assertEqual(SERVER.get("/models/" + model["name"]).json(), model)
+
+
 class Answers(unittest.TestCase):
     def test_points_as_json_npy_and_png_are_the_same_points(self):
         body = {"n": 4, "seed": 7, "steps": 20}
