@@ -24,8 +24,11 @@ int main(int argc, char **argv)
     command = command_find(name);
     if (command != NULL && !command->own_help && argc > 2 && asks_help(argv[2]))
         command = command_find("help");
-    if (command != NULL)
+    if (command == NULL)
+        (void)snprintf(sentence, sizeof sentence, "there is no command '%.64s'", name);
+    else if (argc > 2 && command->arguments[0] == '\0' && command->run != command_help)
+        (void)snprintf(sentence, sizeof sentence, "%s takes nothing, not '%.64s'", name, argv[2]);
+    else
         return command->run(argc - 2, argv + 2);
-    (void)snprintf(sentence, sizeof sentence, "there is no command '%.64s'", name);
     return command_misused(sentence);
 }

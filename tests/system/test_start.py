@@ -31,6 +31,12 @@ class Commands(unittest.TestCase):
             self.assertEqual((code, out), (2, ""))
             self.assertIn("usage: denoised", err)
 
+    def test_words_that_a_command_has_no_use_for_are_refused(self):
+        for command in ("version", "openapi", "options"):
+            code, out, err = run(command, "more")
+            self.assertEqual((code, out), (2, ""))
+            self.assertIn(f"{command} takes nothing, not 'more'", err)
+
     def test_version_is_printed(self):
         self.assertRegex(run("version")[1], r"^denoised \d+\.\d+\.\d+\n$")
 
