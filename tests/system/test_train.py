@@ -121,7 +121,7 @@ class Refused(Training):
 
     def test_a_file_is_refused_by_its_line(self):
         for text, words in (
-                ("x,y\n1,2\n3\n", ["points.csv:3:", "1 columns", "has 2"]),
+                ("x,y\n1,2\n3\n", ["points.csv:3:", "1 column", "has 2"]),
                 ("1,2\n3,four\n", ["points.csv:2:", "column 2", "'four'", "not a number"]),
                 ("1,2\nNaN,4\n", ["points.csv:2:", "column 1", "finite"]),
                 ("1,2\n", ["points.csv:", "1 points", "at least 2"]),
