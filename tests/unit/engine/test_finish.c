@@ -2,69 +2,34 @@
 #include "tests/support/test.h"
 
 #include "core/base/clock.h"
-#include "core/engine/tick.h"
-#include "tests/support/fake_model.h"
+#include "tests/support/tick_bench.h"
 
-#include <string.h>
 
-#define DIM   ((size_t)3)
-#define SLOTS ((size_t)8)
-
-static struct bench {
-    struct fake_model model;
-    struct arena arena;
-    struct batch batch;
-    struct tick tick;
-    struct counters counters;
-    struct scratch scratch;
-    struct request *group[SLOTS];
-    float noise[DIM], values[DIM], workspace[64];
-} bench;
+static struct tick_bench bench;
 
 static int bench_up(void **state)
 {
-    struct room counted = {0}, taken = {.arena = &bench.arena};
-    struct error error;
-
     (void)state;
-    memset(&bench, 0, sizeof bench);
-    fake_model_init(&bench.model, DIM, 2 * DIM);
-    batch_init(&bench.batch, &bench.model.model, SLOTS, &counted);
-    assert_true(arena_init(&bench.arena, counted.bytes, &error));
-    batch_init(&bench.batch, &bench.model.model, SLOTS, &taken);
-    cost_guess(&bench.batch.cost, 1e-3);
-    bench.scratch = (struct scratch){.noise = bench.noise, .values = bench.values};
-    bench.tick = (struct tick){.gang = gang_create(1, &error),
-                               .workspace = bench.workspace,
-                               .scratch = &bench.scratch,
-                               .group = bench.group,
-                               .counters = &bench.counters};
-    assert_non_null(bench.tick.gang);
+    tick_bench_up(&bench);
     return 0;
 }
 
 static int bench_down(void **state)
 {
     (void)state;
-    gang_destroy(bench.tick.gang);
-    arena_finish(&bench.arena);
-    fake_model_finish(&bench.model);
+    tick_bench_down(&bench);
     return 0;
 }
 
 static void add(struct fake_request *fake, size_t steps)
 {
     fake_request_init(fake, &bench.model, &fake_single, steps, 1);
-    fake->request.rows_left = 1;
-    fake->request.places_left = steps;
-    count(&bench.batch.places_left, steps);
-    count_up(&bench.counters.rows_waiting, 1);
-    batch_add(&bench.batch, &fake->request);
+    tick_bench_add(&bench, fake);
 }
 
 static struct request *run(void)
 {
-    return tick_run(&bench.tick, &bench.batch);
+    return tick_bench_run(&bench);
 }
 
 /* An answer that takes long to encode. */

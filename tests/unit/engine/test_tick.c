@@ -1,77 +1,35 @@
 /* The engine's policy, tick by tick, without its thread. */
 #include "tests/support/test.h"
 
-#include "core/engine/tick.h"
-#include "tests/support/fake_model.h"
+#include "tests/support/tick_bench.h"
 
 #include <math.h>
 #include <string.h>
 
-#define DIM   ((size_t)3)
-#define SLOTS ((size_t)8)
-
-/* One model with eight slots. */
-struct bench {
-    struct fake_model model;
-    struct arena arena;
-    struct batch batch;
-    struct tick tick;
-    struct counters counters;
-    struct scratch scratch;
-    struct request *group[SLOTS];
-    float noise[DIM], values[DIM], workspace[64];
-};
-
-static struct bench bench;
+static struct tick_bench bench;
 
 static int bench_up(void **state)
 {
-    struct room counted = {0}, taken = {.arena = &bench.arena};
-    const struct engine_calibration calibration = {.places = {1}, .milliseconds = {1.0}};
-    struct error error;
-
     (void)state;
-    memset(&bench, 0, sizeof bench);
-    fake_model_init(&bench.model, DIM, 2 * DIM);
-    batch_init(&bench.batch, &bench.model.model, SLOTS, &counted);
-    assert_true(arena_init(&bench.arena, counted.bytes, &error));
-    batch_init(&bench.batch, &bench.model.model, SLOTS, &taken);
-    assert_int_equal(bench.arena.used, counted.bytes);
-    cost_init(&bench.batch.cost, &calibration);
-    bench.scratch = (struct scratch){.noise = bench.noise, .values = bench.values};
-    bench.tick = (struct tick){.gang = gang_create(1, &error),
-                               .workspace = bench.workspace,
-                               .scratch = &bench.scratch,
-                               .group = bench.group,
-                               .counters = &bench.counters};
-    assert_non_null(bench.tick.gang);
+    tick_bench_up(&bench);
     return 0;
 }
 
 static int bench_down(void **state)
 {
     (void)state;
-    gang_destroy(bench.tick.gang);
-    arena_finish(&bench.arena);
-    fake_model_finish(&bench.model);
+    tick_bench_down(&bench);
     return 0;
 }
 
 static void add(struct fake_request *fake)
 {
-    struct request *request = &fake->request;
-
-    request->rows_left = request->n;
-    for (size_t i = 0; i < request->n; i++)
-        request->places_left += batch_row_places(request, i) * request->plan->evaluations;
-    count(&bench.batch.places_left, request->places_left);
-    count_up(&bench.counters.rows_waiting, request->n);
-    batch_add(&bench.batch, request);
+    tick_bench_add(&bench, fake);
 }
 
 static struct request *run(void)
 {
-    return tick_run(&bench.tick, &bench.batch);
+    return tick_bench_run(&bench);
 }
 
 /* Ticks until all has ended. */
@@ -110,7 +68,7 @@ static void rows_of_all_lengths_and_samplers_share_a_forward_and_leave_when_done
     assert_int_equal(bench.model.last_places, 1);
     assert_ptr_equal(ended, &twice.request);
     assert_null(bench.batch.requests);
-    assert_int_equal(bench.batch.idle_count, SLOTS);
+    assert_int_equal(bench.batch.idle_count, TICK_SLOTS);
     assert_int_equal(two.finished, 1);
     assert_int_equal(twice.request.evaluations_done, 4);
 }
@@ -120,13 +78,13 @@ static void free_slots_are_shared_row_by_row(void **state)
     static struct fake_request first, second;
 
     (void)state;
-    fake_request_init(&first, &bench.model, &fake_single, 3, SLOTS);
-    fake_request_init(&second, &bench.model, &fake_single, 3, SLOTS);
+    fake_request_init(&first, &bench.model, &fake_single, 3, TICK_SLOTS);
+    fake_request_init(&second, &bench.model, &fake_single, 3, TICK_SLOTS);
     add(&first);
     add(&second);
     assert_null(run());
-    assert_int_equal(first.request.rows_running, SLOTS / 2);
-    assert_int_equal(second.request.rows_running, SLOTS / 2);
+    assert_int_equal(first.request.rows_running, TICK_SLOTS / 2);
+    assert_int_equal(second.request.rows_running, TICK_SLOTS / 2);
     assert_int_equal(run_out(), 5);
 }
 
@@ -140,7 +98,7 @@ static void a_small_request_does_not_wait_for_the_run_of_a_large_one(void **stat
     add(&large);
     for (int i = 0; i < 5; i++)
         assert_null(run());
-    assert_int_equal(large.request.rows_running, SLOTS - 1);
+    assert_int_equal(large.request.rows_running, TICK_SLOTS - 1);
     add(&small);
     assert_null(run());
     assert_null(run());
@@ -155,7 +113,7 @@ static void a_request_as_large_as_the_slots_has_them_all(void **state)
     static struct fake_request request;
 
     (void)state;
-    fake_request_init(&request, &bench.model, &fake_single, 3, SLOTS);
+    fake_request_init(&request, &bench.model, &fake_single, 3, TICK_SLOTS);
     add(&request);
     assert_int_equal(run_out(), 3);
 }
@@ -197,7 +155,7 @@ static void without_a_null_label_no_class_stays_no_class(void **state)
     assert_int_equal(bench.model.last_labels[0], -1);
 }
 
-static float seen[2 * DIM];
+static float seen[2 * TICK_DIM];
 
 static enum advance see(struct row *row, const struct plan *plan, const float *output)
 {
@@ -209,7 +167,7 @@ static void guidance_goes_past_the_labelled_answer_and_leaves_the_variance_alone
 {
     static struct fake_request request;
     static const float weights[] = {1.0f, 0.0f, 4.0f};
-    float answers[3][2 * DIM];
+    float answers[3][2 * TICK_DIM];
     const struct sampler seeing = {.name = "seeing", .begin = fake_single.begin, .advance = see};
 
     (void)state;
@@ -221,12 +179,12 @@ static void guidance_goes_past_the_labelled_answer_and_leaves_the_variance_alone
         (void)run_out();
         memcpy(answers[i], seen, sizeof seen);
     }
-    for (size_t i = 0; i < DIM; i++) {
+    for (size_t i = 0; i < TICK_DIM; i++) {
         const float null = answers[1][i], labelled = answers[0][i];
 
         assert_true(fabsf(null - labelled - 0.125f * (FAKE_NULL_LABEL - 3)) < 1e-6f);
         assert_true(answers[2][i] == null + 4.0f * (labelled - null));
-        assert_true(answers[2][DIM + i] == 3.0f);
+        assert_true(answers[2][TICK_DIM + i] == 3.0f);
     }
 }
 
@@ -274,7 +232,7 @@ static void a_row_that_is_not_finite_fails_its_request_and_no_other(void **state
     assert_int_equal(bench.batch.running_count, 2);
     assert_int_equal(bench.counters.rows_waiting, 0);
     (void)run_out();
-    assert_memory_equal(beside.x, alone.x, 2 * DIM * sizeof(float));
+    assert_memory_equal(beside.x, alone.x, 2 * TICK_DIM * sizeof(float));
     assert_int_equal(bench.batch.places_left, 0);
 }
 
@@ -373,7 +331,7 @@ static void cancelled_rows_leave_at_the_next_tick_running_or_waiting(void **stat
     struct request *ended;
 
     (void)state;
-    fake_request_init(&running, &bench.model, &fake_single, 9, SLOTS);
+    fake_request_init(&running, &bench.model, &fake_single, 9, TICK_SLOTS);
     fake_request_init(&waiting, &bench.model, &fake_single, 9, 4);
     fake_request_init(&other, &bench.model, &fake_single, 2, 1);
     add(&running);
@@ -394,7 +352,7 @@ static void cancelled_rows_leave_at_the_next_tick_running_or_waiting(void **stat
     assert_int_equal(bench.counters.rows_waiting, 0);
     assert_int_equal(bench.counters.cancelled_running, 1);
     assert_int_equal(bench.counters.cancelled_queued, 1);
-    assert_int_equal(bench.counters.wasted_row_steps, 2 * SLOTS);
+    assert_int_equal(bench.counters.wasted_row_steps, 2 * TICK_SLOTS);
     assert_ptr_equal(run(), &other.request);
     assert_int_equal(running.finished + waiting.finished, 0);
     assert_int_equal(bench.batch.places_left, 0);
@@ -406,7 +364,7 @@ static void abandoning_ends_every_request(void **state)
     struct request *ended;
 
     (void)state;
-    fake_request_init(&first, &bench.model, &fake_single, 9, 2 * SLOTS);
+    fake_request_init(&first, &bench.model, &fake_single, 9, 2 * TICK_SLOTS);
     fake_request_init(&second, &bench.model, &fake_single, 9, 1);
     add(&first);
     (void)run();
@@ -416,7 +374,7 @@ static void abandoning_ends_every_request(void **state)
     assert_ptr_equal(ended->next, &second.request);
     assert_int_equal(second.request.error.code, ERROR_CANCELLED);
     assert_null(bench.batch.requests);
-    assert_int_equal(bench.batch.idle_count, SLOTS);
+    assert_int_equal(bench.batch.idle_count, TICK_SLOTS);
 }
 
 static enum advance remember(struct row *row, const struct plan *plan, const float *output)
@@ -436,7 +394,7 @@ static void a_row_finds_its_state_empty(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        fake_request_init(&request, &bench.model, &remembering, 1, SLOTS);
+        fake_request_init(&request, &bench.model, &remembering, 1, TICK_SLOTS);
         add(&request);
         (void)run_out();
         assert_int_equal(request.request.error.code, ERROR_NONE);
@@ -458,19 +416,19 @@ static void prepare_badly(struct request *request)
 
 static void requests_are_prepared_once_before_their_first_row(void **state)
 {
-    static struct fake_request requests[2 * SLOTS + 1];
+    static struct fake_request requests[2 * TICK_SLOTS + 1];
 
     (void)state;
     prepared = 0;
-    for (size_t i = 0; i < 2 * SLOTS + 1; i++) {
+    for (size_t i = 0; i < 2 * TICK_SLOTS + 1; i++) {
         fake_request_init(&requests[i], &bench.model, &fake_single, 2, 2);
         requests[i].request.prepare = prepare_one;
         add(&requests[i]);
     }
     (void)run();
-    assert_int_equal(prepared, 2 * SLOTS + 1);
+    assert_int_equal(prepared, 2 * TICK_SLOTS + 1);
     (void)run_out();
-    assert_int_equal(prepared, 2 * SLOTS + 1);
+    assert_int_equal(prepared, 2 * TICK_SLOTS + 1);
 }
 
 static void a_request_that_cannot_be_prepared_ends_and_no_other(void **state)
@@ -517,13 +475,13 @@ static void known_values_are_kept_and_frames_are_taken_around_whole_steps(void *
 {
     static const struct sampler climb = {
         .name = "climb", .begin = climb_begin, .advance = climb_advance};
-    static const float picture[DIM] = {7, 8, 9}, starts[2 * DIM] = {0, 0, 0, 1, 2, 3};
-    static const uint8_t known[DIM] = {0, 1, 0};
+    static const float picture[TICK_DIM] = {7, 8, 9}, starts[2 * TICK_DIM] = {0, 0, 0, 1, 2, 3};
+    static const uint8_t known[TICK_DIM] = {0, 1, 0};
     static struct fake_request request;
     const struct conditioning conditioning = {.x_T = starts, .picture = picture, .known = known};
     struct plan_step steps[6] = {{.input_scale = 0}};
     struct trajectory_frame frames[3];
-    float values[2 * 3 * 2 * DIM];
+    float values[2 * 3 * 2 * TICK_DIM];
 
     (void)state;
     fake_request_init(&request, &bench.model, &climb, 3, 2);
@@ -541,10 +499,10 @@ static void known_values_are_kept_and_frames_are_taken_around_whole_steps(void *
     assert_true(request.x[0] == 600.0f && request.x[1] == 8.0f && request.x[2] == 600.0f);
     assert_true(request.x[3] == 601.0f && request.x[4] == 8.0f && request.x[5] == 603.0f);
     /* Row 1: before step 0, before step 2, the sample. */
-    assert_true(values[3 * 2 * DIM] == 1.0f && values[3 * 2 * DIM + 1] == 2.0f);
-    assert_true(values[4 * 2 * DIM] == 401.0f && values[4 * 2 * DIM + 1] == 16.0f);
-    assert_true(values[5 * 2 * DIM] == 601.0f && values[5 * 2 * DIM + 1] == 8.0f);
-    assert_memory_equal(&values[5 * 2 * DIM], &request.x[DIM], DIM * sizeof(float));
+    assert_true(values[3 * 2 * TICK_DIM] == 1.0f && values[3 * 2 * TICK_DIM + 1] == 2.0f);
+    assert_true(values[4 * 2 * TICK_DIM] == 401.0f && values[4 * 2 * TICK_DIM + 1] == 16.0f);
+    assert_true(values[5 * 2 * TICK_DIM] == 601.0f && values[5 * 2 * TICK_DIM + 1] == 8.0f);
+    assert_memory_equal(&values[5 * 2 * TICK_DIM], &request.x[TICK_DIM], TICK_DIM * sizeof(float));
 }
 
 #define TICK_TEST(name) cmocka_unit_test_setup_teardown(name, bench_up, bench_down)
