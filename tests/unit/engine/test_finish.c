@@ -4,7 +4,6 @@
 #include "core/base/clock.h"
 #include "tests/support/tick_bench.h"
 
-
 static struct tick_bench bench;
 
 static int bench_up(void **state)
