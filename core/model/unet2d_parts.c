@@ -6,21 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 
-/* An operation without any operand but these two. */
-static struct op op_of(const struct op_kind *kind, struct operand in, struct operand out)
-{
-    return (struct op){.kind = kind,
-                       .in = in,
-                       .out = out,
-                       .residual = OPERAND_NONE,
-                       .vector = OPERAND_NONE,
-                       .scale_shift = OPERAND_NONE,
-                       .keys = OPERAND_NONE,
-                       .weights = NETWORK_NONE,
-                       .bias = NETWORK_NONE,
-                       .divisor = 1.0f};
-}
-
 static struct map_shape map_shape(const struct map *map)
 {
     return (struct map_shape){map->height, map->width, map->channels};

@@ -30,6 +30,20 @@ struct operand network_buffer(struct network *network, size_t rows, size_t colum
     return (struct operand){.buffer = network->buffer_count++, .ld = columns};
 }
 
+struct op op_of(const struct op_kind *kind, struct operand in, struct operand out)
+{
+    return (struct op){.kind = kind,
+                       .in = in,
+                       .out = out,
+                       .residual = OPERAND_NONE,
+                       .vector = OPERAND_NONE,
+                       .scale_shift = OPERAND_NONE,
+                       .keys = OPERAND_NONE,
+                       .weights = NETWORK_NONE,
+                       .bias = NETWORK_NONE,
+                       .divisor = 1.0f};
+}
+
 void network_add(struct network *network, const struct op *op)
 {
     void *array = network->ops;

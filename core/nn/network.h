@@ -126,6 +126,8 @@ struct network {
 
 /* A failed allocation is remembered and reported by network_plan. */
 struct operand network_buffer(struct network *network, size_t rows, size_t columns);
+/* An operation without any operand but these two. */
+struct op op_of(const struct op_kind *kind, struct operand in, struct operand out);
 void network_add(struct network *network, const struct op *op);
 /* All operations so far make this, of the time and the label alone: a row to be remembered. */
 void network_remember(struct network *network, struct operand result);

@@ -225,24 +225,9 @@ static void attention_leaves_the_sums_that_its_norm_would_take(void **state)
     }
 }
 
-/* --- in a network: two convolutions make the halves of a map ------------------------------------
- */
+/* --- in a network: two convolutions make the halves of a map ---------------------------------- */
 
 enum { SIDE = 16, IN = 48, FIRST = 40, SECOND = 24, ALL = FIRST + SECOND, PIXELS = SIDE * SIDE };
-
-static struct op op_of(const struct op_kind *kind, struct operand in, struct operand out)
-{
-    return (struct op){.kind = kind,
-                       .in = in,
-                       .out = out,
-                       .residual = OPERAND_NONE,
-                       .vector = OPERAND_NONE,
-                       .scale_shift = OPERAND_NONE,
-                       .keys = OPERAND_NONE,
-                       .weights = NETWORK_NONE,
-                       .bias = NETWORK_NONE,
-                       .divisor = 1.0f};
-}
 
 static void add_map_op(struct network *network, const struct op_kind *kind, struct operand in,
                        struct operand out, size_t channels)

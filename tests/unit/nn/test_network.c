@@ -9,20 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct op op_of(const struct op_kind *kind, struct operand in, struct operand out)
-{
-    return (struct op){.kind = kind,
-                       .in = in,
-                       .out = out,
-                       .residual = OPERAND_NONE,
-                       .vector = OPERAND_NONE,
-                       .scale_shift = OPERAND_NONE,
-                       .keys = OPERAND_NONE,
-                       .weights = NETWORK_NONE,
-                       .bias = NETWORK_NONE,
-                       .divisor = 1.0f};
-}
-
 static void add_map(struct network *network, const struct op_kind *kind, struct operand in,
                     struct operand out, struct map_shape shape)
 {
