@@ -194,6 +194,7 @@ static void run_part(void *context, size_t item, unsigned worker)
     const struct stage *stage = context;
     struct op_run run = stage->run;
 
+    run.in_parts = true;
     run.scratch += worker * stage->network->scratch_floats;
     op_run_parts(&run, (struct parts){item, item + 1});
 }
@@ -232,7 +233,7 @@ static void run_all(struct stage *stage)
 struct sum {
     size_t count;
     double seconds, work;
-    double shared; /* seconds by the gang; 0: not measured */
+    double least, shared; /* the shortest seconds, alone and by the gang; 0: not measured */
 };
 
 static void print_row(const char *name, const char *shape, struct sum sum, double peak)
@@ -245,7 +246,7 @@ static void print_row(const char *name, const char *shape, struct sum sum, doubl
     else if (sum.shared > 0.0)
         printf("%26s", "");
     if (sum.shared > 0.0)
-        printf(" %10.1f us shared, %.2f times", 1e6 * sum.shared, sum.seconds / sum.shared);
+        printf(" %10.1f us shared, %.2f times", 1e6 * sum.shared, sum.least / sum.shared);
     printf("\n");
 }
 
@@ -254,6 +255,7 @@ static void add(struct sum *to, struct sum what)
     to->count += what.count;
     to->seconds += what.seconds;
     to->work += what.work;
+    to->least += what.least;
     to->shared += what.shared;
 }
 
@@ -274,8 +276,8 @@ static void print_sums(const struct sum *kinds, struct sum remembered, double pe
     print_row("remembered", "of time and label", remembered, peak);
 }
 
-/* What a sample takes of an operation. By the gang it is the shortest time: the wall's clock also
- * counts what the machine gives to others. */
+/* What a sample takes of an operation. The gang's shortest time is compared with the shortest
+ * alone: the wall's clock also counts what the machine gives to others. */
 static struct sum sum_of(const struct stage *stage, size_t op)
 {
     const double samples = (double)stage->run.samples;
@@ -284,6 +286,7 @@ static struct sum sum_of(const struct stage *stage, size_t op)
     sum.seconds = median_of(stage->alone[op].of, stage->repeats) / samples;
     if (gang_threads(stage->gang) > 1) {
         (void)median_of(stage->shared[op].of, stage->repeats); /* sorts */
+        sum.least = stage->alone[op].of[0] / samples;
         sum.shared = stage->shared[op].of[0] / samples;
     }
     return sum;
